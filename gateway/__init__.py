@@ -1,0 +1,1 @@
+"""The core of Cổng 4 and the shell around it."""

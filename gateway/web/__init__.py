@@ -1,0 +1,1 @@
+"""Flask: what portals, providers and citizens reach."""

@@ -1,0 +1,1 @@
+"""Post side: addresses, labels, item codes, and one file per operator."""

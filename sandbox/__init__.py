@@ -1,0 +1,1 @@
+"""The world outside, played on this machine on the real wire formats."""

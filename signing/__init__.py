@@ -1,0 +1,1 @@
+"""Signatures as a library: bytes in, bytes out. It knows nothing of the gateway."""
