@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from gateway.domain.delivery import DeliveryState
+from gateway.domain.receipt import ReceiptFacts
+from gateway.domain.statement import Statement
 
 # --- HTTP ---------------------------------------------------------------------------------------
 
@@ -21,7 +23,7 @@ class HttpRequest:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
     timeout_s: float = 10.0
     max_answer_bytes: int = 5_000_000
@@ -76,6 +78,8 @@ class Agency:
     account: str
     bank_bin: str
     account_name: str
+    tax_code: str = ""
+    sender: "Party | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ class Started:
 
 
 class Outcome(StrEnum):
-    """What a provider says became of the money. Only an explicit success is `PAID`; an unknown code is `UNKNOWN`."""
+    """What a provider says of the money. Only an explicit success is `PAID`; an unlisted code is `UNKNOWN`."""
 
     PAID = "paid"
     PENDING = "pending"
@@ -173,7 +177,10 @@ class PaymentProvider(Protocol):
     capabilities: frozenset[Capability]
 
     def start(self, order: StartOrder) -> Started:
-        """Ask for the money. Raises `Unreachable`, `OutcomeUnknown`, `Refused`, `BadSignature`, `Malformed`."""
+        """Ask for the money.
+
+        Raises `Unreachable`, `OutcomeUnknown`, `Refused`, `BadSignature`, `Malformed`.
+        """
 
     def read_callback(self, message: InboundMessage, now: datetime) -> Report:
         """Check and read what the provider sent. Raises `BadSignature`, `Malformed`, `ForeignPartner`."""
@@ -222,13 +229,13 @@ class OrderVerdict(StrEnum):
 class OrderAnswer:
     verdict: OrderVerdict
     code: str
-    message: str
+    message: str = field(repr=False)
     item_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ParcelEvent:
-    """One event of the post. `meaning` is None for a code that is not in the adapter's table (house law 7)."""
+    """One event of the post. `meaning` is None for a code outside the adapter's table (house law 7)."""
 
     source_id: str
     order_number: str
@@ -253,6 +260,8 @@ class PostalCapability(StrEnum):
     ORDER = "order"
     CANCEL = "cancel"
     TRACKING_FEED = "tracking_feed"
+    IDEMPOTENT_ORDER = "idempotent_order"
+    """A repeated `order_number` is answered `ALREADY_KNOWN` and makes no second parcel."""
 
 
 class PostalOperator(Protocol):
@@ -269,3 +278,35 @@ class PostalOperator(Protocol):
 
     def tracking(self, cursor: str | None, limit: int) -> TrackingPage:
         """Events after `cursor` (None: from the beginning), oldest first. Raises as `order`."""
+
+
+# --- papers, files, statements ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A receipt as made: the signed PDF and the canonical JSON of the same facts."""
+
+    pdf: bytes = field(repr=False)
+    json: bytes = field(repr=False)
+
+
+class Press(Protocol):
+    """Makes and signs papers from facts; the same facts give a paper that says the same."""
+
+    def receipt(self, facts: ReceiptFacts) -> Paper: ...
+
+
+class Files(Protocol):
+    """Files by their SHA-256."""
+
+    def put(self, content: bytes) -> str: ...
+
+    def get(self, sha256: str) -> bytes:
+        """Raises `NotFound`."""
+
+
+class StatementFormat(Protocol):
+    """Reads one bank's statement file. Raises `Malformed`."""
+
+    def __call__(self, data: bytes) -> Statement: ...

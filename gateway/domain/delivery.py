@@ -44,6 +44,7 @@ class DeliveryEvent(StrEnum):
 
     ORDER = "order"
     ORDER_UNCLEAR = "order_unclear"
+    NOT_SENT = "not_sent"
     ACCEPT = "accept"
     COLLECT = "collect"
     MOVE = "move"
@@ -108,6 +109,7 @@ TABLE: Mapping[tuple[DeliveryState, DeliveryEvent], DeliveryState] = {
     (_S.DRAFT, _E.REFUSE): _S.REFUSED,
     (_S.DRAFT, _E.CANCEL): _S.CANCELLED,
     (_S.UNKNOWN, _E.ORDER): _S.ORDERED,
+    (_S.UNKNOWN, _E.NOT_SENT): _S.DRAFT,
     (_S.DRAFT, _E.HAND_OVER): _S.DELIVERED,
     **{(state, event): to for state in _MOVING for to, event in REPORTED.items()},
     **{(state, _E.ASK_CANCEL): _S.CANCEL_REQUESTED for state in _MOVING if state != _S.CANCEL_REQUESTED},

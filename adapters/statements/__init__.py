@@ -1,0 +1,1 @@
+"""Statement formats: one format or bank's dialect = one file, bytes in and `gateway.domain.statement` out."""

@@ -1,0 +1,89 @@
+"""Settings, read once from the environment (`GATEWAY_…`, nested with `__`) and never written.
+
+Each field is described in `docs/settings.md`, which is generated from here.
+"""
+
+from pathlib import Path
+
+from pydantic import BaseModel, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class VnpaySettings(BaseModel):
+    """The contract with VNPAY."""
+
+    tmn_code: str = Field(description="Terminal code that VNPAY gave (vnp_TmnCode).")
+    secret: SecretStr = Field(description="Hash secret that VNPAY gave.")
+    pay_url: str = Field(description="Address of the payment page.")
+    query_url: str = Field(description="Address of querydr and refund.")
+
+
+class DvcqgSettings(BaseModel):
+    """The contract with the payment platform of the National Public Service Portal."""
+
+    partner_code: str = Field(description="MaDoiTac.")
+    secret: SecretStr = Field(description="The secret under MaXacThuc.")
+    init_url: str = Field(description="Address of INIT.")
+    query_url: str = Field(description="Address of QUERY.")
+
+
+class VnpostSettings(BaseModel):
+    """The contract with VNPost over the national service bus."""
+
+    token_url: str = Field(description="Address that gives tokens.")
+    base_url: str = Field(description="Address of the apiVNPostNGSP calls, up to p1.0.")
+    customer_code: str = Field(description="CustomerCode that VNPost gave.")
+    consumer_key: str = Field(description="Consumer key of the service bus.")
+    consumer_secret: SecretStr = Field(description="Consumer secret of the service bus.")
+    repeated_order_is_known: bool = Field(
+        default=False,
+        description="The post answers a repeated order number with 'known' and makes no second parcel; "
+        "then an unclear order is sent again, else a person is asked.",
+    )
+    tracking_codes: dict[int, str] = Field(
+        default={4: "delivered"},
+        description="StatusCode of the tracking feed, and the state it means; no full list is public.",
+    )
+
+
+class Settings(BaseSettings):
+    """Everything that one installation decides."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", env_nested_delimiter="__", extra="forbid")
+
+    var_dir: Path = Field(Path("var"), description="Folder for the embedded database, keys and files.")
+    database_url: str | None = Field(
+        None, description="postgresql:// URL of a server; without it PostgreSQL runs embedded in var_dir."
+    )
+    public_url: str = Field("http://127.0.0.1:8080", description="Address that the world reaches us at.")
+    listen_host: str = Field("127.0.0.1", description="Address that the web server binds.")
+    listen_port: int = Field(8080, description="Port that the web server binds.")
+    web_workers: int = Field(2, description="Processes of the web server; as many as cores.")
+    web_threads: int = Field(8, description="Threads of each web process.")
+    live: bool = Field(
+        default=False, description="Live mode: https only, no private addresses, no test keys."
+    )
+    agencies_file: Path | None = Field(None, description="JSON file of the agencies that we collect for.")
+    max_body_bytes: int = Field(1_000_000, description="Largest body of a request, uploads apart.")
+    max_document_bytes: int = Field(20_000_000, description="Largest document or result that is uploaded.")
+    query_delays_s: list[int] = Field(
+        default=[15, 60, 300, 900, 3600] + [3600] * 71,
+        description="When a payment that is not known is asked about: seconds after the time before.",
+    )
+    webhook_delays_s: list[int] = Field(
+        default=[5, 30, 120, 600, 1800, 7200, 18000, 36000, 50400, 72000, 86400],
+        description="When a webhook is tried again: seconds after the try before.",
+    )
+    order_delays_s: list[int] = Field(
+        default=[60, 300, 900, 3600, 7200, 14400, 28800],
+        description="When an unclear order to the post is looked at again: seconds after the time before.",
+    )
+    post_poll_s: float = Field(60.0, description="Seconds between two readings of the post's tracking feed.")
+    heartbeat_s: float = Field(10.0, description="Seconds between two signs of life of a worker.")
+    stalled_after_s: float = Field(
+        30.0, description="Seconds without a sign of life after which a worker's jobs are given to others."
+    )
+    log_level: str = Field("INFO", description="Least level that is logged.")
+    vnpay: VnpaySettings | None = Field(None, description="VNPAY; without it this provider is not offered.")
+    dvcqg: DvcqgSettings | None = Field(None, description="The national platform; as vnpay.")
+    vnpost_ngsp: VnpostSettings | None = Field(None, description="VNPost; without it nothing is mailed.")

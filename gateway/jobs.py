@@ -1,0 +1,183 @@
+"""What runs behind: jobs with their own clock (procrastinate), consumers of the spine, and the post's feed.
+
+Any number of workers may run. A job is locked by its task and subject, a consumer by its cursor, a feed by
+compare-and-set, so two workers never do the same thing.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import procrastinate
+import structlog
+from procrastinate import RetryDecision
+from procrastinate.jobs import Job
+
+from gateway.domain.errors import GatewayError
+from gateway.ports import PostalCapability, PostalOperator
+from gateway.service import behind, deliveries, payments, receipts, reports, webhooks
+from gateway.service.context import Context
+from gateway.store import alarms, inbox
+from gateway.store.engine import SEARCH_PATH
+
+log = structlog.get_logger()
+
+RETRY_DELAYS_S: Sequence[int] = (1, 5, 30, 120, 600, 3600, 3600, 3600)
+"""When a job that failed by an error of ours is tried again; after the last it stays `failed` until rerun by hand."""
+
+CONCURRENCY = 4
+IDLE_S = 0.1
+PAUSE_AFTER_ERROR_S = 1.0
+POLL_S = 1.0
+NONCE_LIFE = timedelta(minutes=20)
+CLEANING_S = 60.0
+STOP_WAIT_S = 5.0
+
+
+class PublishedDelays(procrastinate.BaseRetryStrategy):
+    """The delays of `RETRY_DELAYS_S`, and a named alarm when they are used up."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        log.error("job_failed", task=job.task_name, job=job.id, error=type(exception).__name__)
+        if job.attempts < len(RETRY_DELAYS_S):
+            return RetryDecision(retry_in={"seconds": RETRY_DELAYS_S[job.attempts]})
+        with self._context.engine.begin() as connection:
+            alarms.raise_alarm(connection, "job_given_up", str(job.id), job.task_name)
+        return None
+
+
+def make_app(database_url: str) -> procrastinate.App:
+    connector = procrastinate.PsycopgConnector(
+        conninfo=database_url, kwargs={"options": SEARCH_PATH}, max_size=4
+    )
+    return procrastinate.App(connector=connector)
+
+
+def register(app: procrastinate.App, context: Context) -> None:
+    """The tasks, by the names under which jobs are put down."""
+    retry = PublishedDelays(context)
+
+    @app.task(name="expire_payment", retry=retry)
+    def expire_payment(payment_id: str) -> None:
+        payments.expire(context, payment_id, context.clock())
+
+    @app.task(name="query_attempt", retry=retry)
+    def query_attempt(attempt_id: str, round: int) -> None:  # noqa: A002 - the name in the job's arguments
+        reports.ask_again(context, attempt_id, round, context.clock())
+
+    @app.task(name="issue_receipt", retry=retry)
+    def issue_receipt(payment_id: str) -> None:
+        receipts.issue(context, payment_id, context.clock())
+
+    @app.task(name="send_webhook", retry=retry)
+    def send_webhook(message_id: str, round: int) -> None:  # noqa: A002 - as above
+        webhooks.send(context, message_id, round, context.clock())
+
+    @app.task(name="order_parcel", retry=retry)
+    def order_parcel(delivery_id: str, round: int) -> None:  # noqa: A002 - as above
+        deliveries.send_order(context, delivery_id, round, context.clock())
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often the loops of a worker turn, in seconds."""
+
+    post_poll_s: float
+    heartbeat_s: float
+    stalled_after_s: float
+
+
+class Loop(threading.Thread):
+    """Calls `turn` until stopped: again at once while it says that there was work, else after `idle_s`."""
+
+    def __init__(self, name: str, turn: Callable[[], bool], idle_s: float, stop: threading.Event) -> None:
+        super().__init__(name=name, daemon=True)
+        self._turn, self._idle_s, self._stop_event = turn, idle_s, stop
+
+    def run(self) -> None:
+        while not self._stop_event.is_set():
+            pause_s = self._idle_s
+            try:
+                if self._turn():
+                    continue
+            except GatewayError as error:
+                # the other side is away: this is known, and comes back by itself
+                log.info("loop_waits", loop=self.name, error=type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - a loop outlives every error, and says its name
+                log.error("loop_failed", loop=self.name, error=type(error).__name__)
+                pause_s = max(self._idle_s, PAUSE_AFTER_ERROR_S)
+            self._stop_event.wait(pause_s)
+
+
+def loops(context: Context, pace: Pace, stop: threading.Event) -> list[Loop]:
+    """One loop for each consumer and each feed, and one that cleans up."""
+    made = [Loop(f"consumer:{name}", _consumer(context, name), IDLE_S, stop) for name in behind.CONSUMERS]
+    made += [
+        Loop(f"feed:{name}", _feed(context, operator), pace.post_poll_s, stop)
+        for name, operator in context.operators.items()
+        if PostalCapability.TRACKING_FEED in operator.capabilities
+    ]
+    made.append(Loop("cleaning", _cleaning(context), CLEANING_S, stop))
+    return made
+
+
+def _consumer(context: Context, name: str) -> Callable[[], bool]:
+    return lambda: behind.consume(context, name, context.clock()) > 0
+
+
+def _feed(context: Context, operator: PostalOperator) -> Callable[[], bool]:
+    return lambda: deliveries.read_feed(context, operator, context.clock()) > 0
+
+
+def _cleaning(context: Context) -> Callable[[], bool]:
+    def turn() -> bool:
+        with context.engine.begin() as connection:
+            inbox.forget_nonces(connection, context.clock() - NONCE_LIFE)
+        return False
+
+    return turn
+
+
+def work(database_url: str, context: Context, pace: Pace) -> None:
+    """Run a worker until it is told to stop (SIGTERM, SIGINT)."""
+    app = make_app(database_url)
+    register(app, context)
+    stop = threading.Event()
+    running = loops(context, pace, stop)
+    for loop in running:
+        loop.start()
+    try:
+        asyncio.run(_work(app, pace))
+    finally:
+        stop.set()
+        for loop in running:
+            loop.join(STOP_WAIT_S)
+
+
+async def _work(app: procrastinate.App, pace: Pace) -> None:
+    async with app.open_async():
+        rescuing = asyncio.create_task(_rescue(app, pace))
+        try:
+            await app.run_worker_async(
+                concurrency=CONCURRENCY,
+                fetch_job_polling_interval=POLL_S,
+                update_heartbeat_interval=pace.heartbeat_s,
+                stalled_worker_timeout=pace.stalled_after_s,
+                delete_jobs="successful",
+            )
+        finally:
+            rescuing.cancel()
+
+
+async def _rescue(app: procrastinate.App, pace: Pace) -> None:
+    """Give the jobs of a worker that died to others."""
+    while True:
+        for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=pace.stalled_after_s):
+            log.warning("job_rescued", task=job.task_name, job=job.id)
+            await app.job_manager.retry_job(job)
+        await asyncio.sleep(pace.heartbeat_s)

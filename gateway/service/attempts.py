@@ -1,0 +1,214 @@
+"""One try at one provider: intention first, then the call, then what became of it.
+
+A second try is allowed only when the one before cannot still be unclear: it is asked about first (failure X11).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from gateway.domain.codes import attempt_reference
+from gateway.domain.errors import Forbidden, InputError, NotFound, OutcomeUnknown, Refused, Unreachable
+from gateway.domain.payment import AttemptEvent, AttemptState, PaymentEvent, PaymentState
+from gateway.ports import Capability, FeeLine, Payer, PaymentProvider, Started, StartOrder
+from gateway.service import payments, reports, sealed
+from gateway.service.context import Context
+from gateway.store import cases as case_store
+from gateway.store import jobs
+from gateway.store import payments as store
+
+LARGEST_NUMBER_OF_ATTEMPTS = 99
+OPEN = (PaymentState.CREATED, PaymentState.PENDING, PaymentState.FAILED, PaymentState.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Who sits before the pay page."""
+
+    client_ip: str
+    locale: str
+
+
+def start(
+    context: Context, payment_id: str, provider_name: str, guest: Guest, now: datetime
+) -> store.Attempt:
+    """Send the citizen to a provider: an attempt with where to go next, or in state `unknown`.
+
+    Raises `NotFound`, `Forbidden` (paid, over, still unclear), `Unreachable` and `Refused`.
+    """
+    provider = find_provider(context, provider_name)
+    payment, earlier = _look(context, payment_id)
+    usable = _usable(earlier, provider_name, payment)
+    if usable is not None:
+        return usable
+    _clear(context, payment, earlier, now)
+    attempt, order = _intend(context, payment_id, provider, guest, now)
+    return _send(context, provider, attempt, order, now)
+
+
+def find_provider(context: Context, name: str) -> PaymentProvider:
+    """Raises `NotFound`."""
+    try:
+        return context.providers[name]
+    except KeyError:
+        raise NotFound("no payment provider has this name") from None
+
+
+def _look(context: Context, payment_id: str) -> tuple[store.Payment, list[store.Attempt]]:
+    with context.engine.connect() as connection:
+        payment = store.find(connection, payment_id)
+        if payment is None:
+            raise NotFound("no payment has this id")
+        return payment, list(store.attempts_of(connection, payment_id))
+
+
+def _usable(earlier: list[store.Attempt], provider_name: str, payment: store.Payment) -> store.Attempt | None:
+    """The open try at this provider that the citizen can go on with."""
+    if payment.state not in OPEN:
+        return None
+    last = earlier[-1] if earlier else None
+    if last is None or last.provider != provider_name or last.state != AttemptState.SENT:
+        return None
+    return last if last.redirect_url else None
+
+
+def _clear(context: Context, payment: store.Payment, earlier: list[store.Attempt], now: datetime) -> None:
+    """Ask about each try that is not clear. Raises `Forbidden` while one stays so."""
+    for attempt in earlier:
+        if attempt.state in {AttemptState.INTENDED, AttemptState.UNKNOWN}:
+            reports.ask(context, attempt.id, now)
+            with context.engine.begin() as connection:
+                again = store.find_attempt(connection, attempt.id)
+                assert again is not None
+                if again.state == AttemptState.UNKNOWN:
+                    raise Forbidden("an earlier try is not clear yet; please wait a moment")
+                store.move_attempt(connection, attempt.id, AttemptEvent.ABANDON)
+    if payment.state == PaymentState.UNKNOWN and not earlier:
+        raise Forbidden("the payment is not clear yet; please wait a moment")
+
+
+def _intend(
+    context: Context, payment_id: str, provider: PaymentProvider, guest: Guest, now: datetime
+) -> tuple[store.Attempt, StartOrder]:
+    with context.engine.begin() as connection:
+        payment = store.find(connection, payment_id, lock=True)
+        assert payment is not None
+        if payment.state not in OPEN:
+            raise Forbidden(f"a payment in state {payment.state} cannot be paid")
+        number = len(store.attempts_of(connection, payment_id)) + 1
+        if number > LARGEST_NUMBER_OF_ATTEMPTS:
+            raise Forbidden("too many tries were made on this payment")
+        attempt = store.add_attempt(
+            connection,
+            {
+                "payment_id": payment_id,
+                "provider": provider.name,
+                "reference": attempt_reference(payment.order_code, number),
+                "number": number,
+                "state": AttemptState.INTENDED.value,
+                "created_at": now,
+            },
+        )
+        data = {"attempt_id": attempt.id, "provider": provider.name}
+        payments.move(connection, payment, PaymentEvent.START, now, actor="citizen", cause="pay", data=data)
+        if Capability.QUERY in provider.capabilities:
+            _put_query(context, connection, attempt, now)
+        return attempt, _order(context, connection, payment, attempt, guest, now)
+
+
+def _put_query(context: Context, connection: Connection, attempt: store.Attempt, now: datetime) -> None:
+    jobs.put(
+        connection,
+        "query_attempt",
+        subject=attempt.id,
+        args={"attempt_id": attempt.id, "round": 0},
+        at=now + timedelta(seconds=context.schedules.query_s[0]),
+    )
+
+
+def _order(
+    context: Context,
+    connection: Connection,
+    payment: store.Payment,
+    attempt: store.Attempt,
+    guest: Guest,
+    now: datetime,
+) -> StartOrder:
+    case = case_store.find(connection, payment.case_code)
+    assert case is not None
+    payer = sealed.unseal(context.sealer, store.sealed_payer(connection, payment.id), sealed.PAYER)
+    procedure = context.procedures[case.procedure_code]
+    return StartOrder(
+        reference=attempt.reference,
+        amount_vnd=payment.amount_vnd,
+        description=f"Phi ho so {payment.case_code}",
+        case_code=payment.case_code,
+        procedure_code=case.procedure_code,
+        procedure_name=procedure.name_vi,
+        lines=tuple(_line(line) for line in payment.lines),
+        agency=context.agencies[payment.agency_code],
+        payer=Payer(
+            name=payer["name"],
+            id_number=payer.get("id_number") or "",
+            address=payer.get("address") or "",
+            province=payer.get("province") or "",
+        ),
+        return_url=f"{context.public_url}/return/{attempt.provider}/{payment.token}",
+        client_ip=guest.client_ip,
+        created_at=now,
+        expires_at=payment.expires_at,
+        locale=guest.locale,
+    )
+
+
+def _line(line: Any) -> FeeLine:
+    return FeeLine(
+        kind=line["kind"],
+        code=line["code"],
+        name=line["name"],
+        amount_vnd=line["amount_vnd"],
+        account=line.get("account"),
+    )
+
+
+def _send(
+    context: Context, provider: PaymentProvider, attempt: store.Attempt, order: StartOrder, now: datetime
+) -> store.Attempt:
+    try:
+        started = provider.start(order)
+    except Unreachable:
+        _end(context, attempt, AttemptEvent.ABANDON, None, now)
+        raise
+    except Refused:
+        _end(context, attempt, AttemptEvent.FAIL, None, now)
+        raise
+    except (OutcomeUnknown, InputError):
+        # an answer that we cannot believe is no answer: something left us
+        return _end(context, attempt, AttemptEvent.LOSE_SIGHT, None, now)
+    return _end(context, attempt, AttemptEvent.SEND, started, now)
+
+
+def _end(
+    context: Context, attempt: store.Attempt, event: AttemptEvent, started: Started | None, now: datetime
+) -> store.Attempt:
+    values: dict[str, Any] = {}
+    if started is not None:
+        values = {
+            "redirect_url": started.redirect_url,
+            "provider_ref": started.provider_ref,
+            "sent_at": now,
+        }
+    with context.engine.begin() as connection:
+        payment = store.find(connection, attempt.payment_id, lock=True)
+        assert payment is not None
+        store.move_attempt(connection, attempt.id, event, values)
+        if event is AttemptEvent.LOSE_SIGHT:
+            data = {"attempt_id": attempt.id, "provider": attempt.provider}
+            payments.move(
+                connection, payment, PaymentEvent.LOSE_SIGHT, now, actor="gateway", cause="call", data=data
+            )
+        changed = store.find_attempt(connection, attempt.id)
+    assert changed is not None
+    return changed

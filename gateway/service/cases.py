@@ -1,0 +1,339 @@
+"""Cases: register, take documents in, submit, and what the agency decides."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from gateway.domain import fees, procedure
+from gateway.domain.case import AGENCY_EVENTS, NATIONAL, TABLE, CaseEvent, CaseState, MoneyState
+from gateway.domain.codes import format_case_code, parse_case_code
+from gateway.domain.deadline import add_working_days
+from gateway.domain.errors import Forbidden, Incomplete, Malformed, NotFound, ReferenceConflict
+from gateway.domain.machine import sources, step
+from gateway.domain.procedure import GivenDocument, Procedure
+from gateway.service import sealed
+from gateway.service.context import Context
+from gateway.service.idempotency import fingerprint, same_or_conflict
+from gateway.store import cases as store
+from gateway.store import spine
+
+VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
+TOKEN_BYTES = 20
+PHONE_DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The portal that asks, and what its key may do."""
+
+    portal_id: str
+    agency_code: str
+    cause: str
+
+
+def register(
+    context: Context, caller: Caller, wanted: Mapping[str, Any], now: datetime
+) -> tuple[store.Case, bool]:
+    """Take a case in as a draft. Returns it, and whether it is new.
+
+    Raises `NotFound` (procedure), `Malformed` (case code, reduction) and `ReferenceConflict`.
+    """
+    known_procedure = find_procedure(context, wanted["procedure_code"])
+    print_ = fingerprint(wanted)
+    with context.engine.begin() as connection:
+        known = store.find_by_reference(connection, caller.portal_id, wanted["reference"])
+        if known is not None:
+            same_or_conflict(known.fingerprint, print_)
+            return known, False
+        code = _case_code(connection, caller, wanted.get("case_code"), now)
+        given = {**wanted, "case_code": code}
+        _insert(context, connection, caller, known=known_procedure, wanted=given, print_=print_, now=now)
+        found = store.find(connection, code)
+    assert found is not None
+    return found, True
+
+
+def find_procedure(context: Context, code: str) -> Procedure:
+    """Raises `NotFound`."""
+    try:
+        return context.procedures[code]
+    except KeyError:
+        raise NotFound("no procedure has this code") from None
+
+
+def _case_code(connection: Connection, caller: Caller, given: str | None, now: datetime) -> str:
+    if given is not None:
+        parse_case_code(given)
+        if store.find(connection, given) is not None:
+            raise ReferenceConflict("this case code is taken")
+        return given
+    today = now.astimezone(VIETNAM).date()
+    number = store.next_number(connection, caller.agency_code, today)
+    return format_case_code(caller.agency_code, today, counter=number)
+
+
+def _insert(
+    context: Context,
+    connection: Connection,
+    caller: Caller,
+    *,
+    known: Procedure,
+    wanted: Mapping[str, Any],
+    print_: str,
+    now: datetime,
+) -> None:
+    reduction = wanted["answers"].get("reduction")
+    charges = fees.charges(known.fees, now.astimezone(VIETNAM).date(), reduction)
+    applicant = wanted["applicant"]
+    store.add(
+        connection,
+        {
+            "case_code": wanted["case_code"],
+            "portal_id": caller.portal_id,
+            "reference": wanted["reference"],
+            "fingerprint": print_,
+            "procedure_code": known.code,
+            "agency_code": caller.agency_code,
+            "state": CaseState.DRAFT.value,
+            "money_state": (MoneyState.DUE if charges else MoneyState.NOT_DUE).value,
+            "applicant_sealed": sealed.seal(context.sealer, applicant, sealed.APPLICANT),
+            "phone_index": context.sealer.index(applicant["phone"][-PHONE_DIGITS:], sealed.PHONE),
+            "answers_sealed": sealed.seal(context.sealer, wanted["answers"], sealed.ANSWERS),
+            "reduction": reduction,
+            "fees": [asdict(charge) for charge in charges],
+            "track_token": context.entropy(TOKEN_BYTES).hex(),
+            "created_at": now,
+        },
+    )
+    store.add_documents(connection, wanted["case_code"], wanted["documents"])
+    spine.append(
+        connection,
+        spine.Change(
+            subject_kind="case",
+            subject_id=wanted["case_code"],
+            type="case.draft",
+            version=1,
+            actor=f"portal:{caller.portal_id}",
+            cause=caller.cause,
+            occurred_at=now,
+            portal_id=caller.portal_id,
+            case_code=wanted["case_code"],
+            to_state=CaseState.DRAFT.value,
+        ),
+    )
+
+
+def find(context: Context, caller: Caller, case_code: str) -> store.Case:
+    """The caller's case. Raises `NotFound`, also for another portal's."""
+    with context.engine.connect() as connection:
+        found = store.find(connection, case_code, caller.portal_id)
+    if found is None:
+        raise NotFound("no case has this code")
+    return found
+
+
+def store_document(
+    context: Context, caller: Caller, case_code: str, code: str, content: bytes, now: datetime
+) -> store.Document:
+    """Take the bytes of an announced document. Raises `NotFound`, `Malformed` (size, digest), `Forbidden`."""
+    with context.engine.begin() as connection:
+        case = store.find(connection, case_code, caller.portal_id, lock=True)
+        announced = {each.code: each for each in store.documents(connection, case_code)} if case else {}
+        if case is None or code not in announced:
+            raise NotFound("no such document was announced with this case")
+        if case.state not in {CaseState.DRAFT, CaseState.SUPPLEMENT_REQUIRED}:
+            raise Forbidden("documents are taken before submission, or when a supplement is asked for")
+        document = announced[code]
+        if len(content) != document.size_bytes:
+            raise Malformed(f"{document.size_bytes} bytes were announced, {len(content)} came")
+        if context.files.put(content) != document.sha256:
+            raise Malformed("the SHA-256 of what came is not the one that was announced")
+        if store.mark_stored(connection, case_code, code, now):
+            _append(connection, case, caller, "case.document_stored", now, data={"document": code})
+    return document
+
+
+def submit(context: Context, caller: Caller, case_code: str, now: datetime) -> store.Case:
+    """Hand the case in; idempotent. Raises `NotFound` and `Incomplete`, which names each missing thing."""
+    with context.engine.begin() as connection:
+        case = store.find(connection, case_code, caller.portal_id, lock=True)
+        if case is None:
+            raise NotFound("no case has this code")
+        if case.submission_receipt is not None:
+            return case
+        step(TABLE, CaseState(case.state), CaseEvent.SUBMIT)
+        documents = store.documents(connection, case_code)
+        given = [GivenDocument(each.code, each.media_type, each.stored_at is not None) for each in documents]
+        lacking = procedure.missing(context.procedures[case.procedure_code], given, case.reduction)
+        if lacking:
+            raise Incomplete("hồ sơ chưa đầy đủ / the case is not complete", lacking)
+        receipt = _submission_receipt(context, case, documents, now)
+        values = {"submitted_at": now, "submission_receipt": receipt}
+        _move(connection, case, caller, CaseEvent.SUBMIT, now, values=values)
+        changed = store.find(connection, case_code)
+    assert changed is not None
+    return changed
+
+
+def _submission_receipt(
+    context: Context, case: store.Case, documents: Sequence[store.Document], now: datetime
+) -> str:
+    facts = {
+        "case_code": case.case_code,
+        "procedure_code": case.procedure_code,
+        "agency_code": case.agency_code,
+        "reference": case.reference,
+        "submitted_at": now.astimezone(VIETNAM).isoformat(timespec="seconds"),
+        "documents": [
+            {"code": each.code, "sha256": each.sha256, "size_bytes": each.size_bytes} for each in documents
+        ],
+        "fees": [{"code": fee["code"], "amount_vnd": fee["amount_vnd"]} for fee in case.fees],
+        "track_url": f"{context.public_url}/track/{case.track_token}",
+    }
+    return context.sign_jws(json.dumps(facts, ensure_ascii=False).encode(), "submission-receipt+jws")
+
+
+def transition(
+    context: Context, caller: Caller, case_code: str, wanted: Mapping[str, Any], now: datetime
+) -> store.Case:
+    """What the agency decides. Raises `NotFound`, `Forbidden`, `Malformed`, `ReferenceConflict`."""
+    event = CaseEvent(wanted["event"])
+    if event not in AGENCY_EVENTS:
+        raise Forbidden(f"{event.value} follows from a fact and cannot be asked for")
+    with context.engine.begin() as connection:
+        case = store.find(connection, case_code, caller.portal_id, lock=True)
+        if case is None:
+            raise NotFound("no case has this code")
+        print_ = fingerprint(wanted)
+        before = store.remember_transition(connection, case_code, wanted["reference"], print_)
+        if before is not None:
+            same_or_conflict(before, print_)
+            return case
+        data = {"reason": wanted["reason"]} if wanted.get("reason") else {}
+        _move(connection, case, caller, event, now, values=_dates(context, case, event, now), data=data)
+        changed = store.find(connection, case_code)
+    assert changed is not None
+    return changed
+
+
+def _dates(context: Context, case: store.Case, event: CaseEvent, now: datetime) -> dict[str, Any]:
+    if event is CaseEvent.ACCEPT:
+        days = context.procedures[case.procedure_code].working_days
+        today = now.astimezone(VIETNAM).date()
+        return {"accepted_at": now, "due_on": add_working_days(today, days, context.calendar)}
+    return {"finished_at": now} if event is CaseEvent.FINISH else {}
+
+
+def store_result(
+    context: Context,
+    caller: Caller,
+    case_code: str,
+    document: Mapping[str, str],
+    content: bytes,
+    now: datetime,
+) -> store.Document:
+    """Keep the signed result. The same bytes again change nothing. Raises `NotFound`, `Forbidden`."""
+    with context.engine.begin() as connection:
+        case = store.find(connection, case_code, caller.portal_id, lock=True)
+        if case is None:
+            raise NotFound("no case has this code")
+        if case.state not in {CaseState.PROCESSING, CaseState.RESULT_READY}:
+            raise Forbidden("a result is taken while the case is in process or its result is ready")
+        sha256 = context.files.put(content)
+        known = store.documents(connection, case_code, "result")
+        same = next((each for each in known if each.sha256 == sha256), None)
+        if same is not None:
+            return same
+        code = f"result-{len(known) + 1}"
+        row = {**document, "code": code, "role": "result", "size_bytes": len(content), "sha256": sha256}
+        store.add_documents(connection, case_code, [{**row, "stored_at": now}])
+        _append(
+            connection, case, caller, "case.result_stored", now, data={"document": code, "sha256": sha256}
+        )
+        return next(each for each in store.documents(connection, case_code, "result") if each.code == code)
+
+
+def hand_over(connection: Connection, case_code: str, cause: str, handed_over_at: datetime) -> None:
+    """The result is in the citizen's hands, by proof: result_ready becomes result_delivered."""
+    values = {"handed_over_at": handed_over_at}
+    follow(connection, case_code, CaseEvent.DELIVER, cause, handed_over_at, values=values)
+
+
+def follow(
+    connection: Connection,
+    case_code: str,
+    event: CaseEvent,
+    cause: str,
+    at: datetime,
+    *,
+    values: Mapping[str, Any] | None = None,
+) -> None:
+    """An event that follows from a fact (money, a hand-over); nothing where the case has no such move now."""
+    case = store.find(connection, case_code, lock=True)
+    assert case is not None
+    if (CaseState(case.state), event) in TABLE:
+        caller = Caller(case.portal_id, case.agency_code, cause)
+        _move(connection, case, caller, event, at, values=values or {}, actor="gateway")
+
+
+def _move(
+    connection: Connection,
+    case: store.Case,
+    caller: Caller,
+    event: CaseEvent,
+    now: datetime,
+    *,
+    values: Mapping[str, Any],
+    data: Mapping[str, Any] | None = None,
+    actor: str | None = None,
+) -> None:
+    to_state = step(TABLE, CaseState(case.state), event)
+    from_states = [state.value for state in sources(TABLE, event)]
+    if not store.change(connection, case.case_code, from_states, {"state": to_state.value, **values}):
+        raise Forbidden("the case has moved on meanwhile")
+    code, words = NATIONAL[to_state]
+    _append(
+        connection,
+        case,
+        caller,
+        f"case.{to_state.value}",
+        now,
+        to_state=to_state.value,
+        data={"national_code": code, "national_name": words, **(data or {})},
+        actor=actor,
+    )
+
+
+def _append(
+    connection: Connection,
+    case: store.Case,
+    caller: Caller,
+    type_: str,
+    now: datetime,
+    *,
+    to_state: str | None = None,
+    data: Mapping[str, Any] | None = None,
+    actor: str | None = None,
+) -> None:
+    spine.append(
+        connection,
+        spine.Change(
+            subject_kind="case",
+            subject_id=case.case_code,
+            type=type_,
+            version=case.version + (to_state is not None),
+            actor=actor or f"portal:{caller.portal_id}",
+            cause=caller.cause,
+            occurred_at=now,
+            portal_id=case.portal_id,
+            case_code=case.case_code,
+            from_state=case.state,
+            to_state=to_state,
+            data=data or {},
+        ),
+    )

@@ -1,0 +1,46 @@
+"""What a use case is given: connections, keys, the partners by name, the rules as data, and the time."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+from sqlalchemy import Engine
+
+from gateway.domain.procedure import Procedure
+from gateway.ports import Agency, Files, HttpDoor, PaymentProvider, PostalOperator, Press, StatementFormat
+from signing.seal import Sealer
+
+
+@dataclass(frozen=True, slots=True)
+class Schedules:
+    """When a thing is tried again: delays in seconds after the try before it, published in `docs/operations.md`."""
+
+    query_s: Sequence[int]
+    webhook_s: Sequence[int]
+    order_s: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    engine: Engine
+    pool: ConnectionPool[Connection[tuple[Any, ...]]]
+    sealer: Sealer
+    providers: Mapping[str, PaymentProvider]
+    operators: Mapping[str, PostalOperator]
+    formats: Mapping[str, StatementFormat]
+    agencies: Mapping[str, Agency]
+    procedures: Mapping[str, Procedure]
+    calendar: Mapping[date, bool]
+    files: Files
+    press: Callable[[], Press]
+    sign_jws: Callable[[bytes, str], str]
+    sign_webhook: Callable[[str, datetime, bytes, bytes | None], str]
+    webhook_door: HttpDoor
+    public_url: str
+    live: bool
+    schedules: Schedules
+    clock: Callable[[], datetime]
+    entropy: Callable[[int], bytes] = field(repr=False)

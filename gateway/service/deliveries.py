@@ -1,0 +1,344 @@
+"""Deliveries by post: ordered once the result is ready, followed by the post's own feed, never assumed.
+
+Before an order is sent the delivery says `unknown`: if we die in between, nobody mistakes it for "not sent".
+Sending again is allowed only at an operator that answers a repeated order number with "known" (its capability).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+
+from gateway.domain.case import CaseState
+from gateway.domain.delivery import REPORTED, TERMINAL, DeliveryEvent, DeliveryState, Method, derive
+from gateway.domain.errors import (
+    Forbidden,
+    Malformed,
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+    Unreachable,
+    Unsupported,
+)
+from gateway.ports import (
+    OrderAnswer,
+    OrderVerdict,
+    ParcelEvent,
+    ParcelOrder,
+    Party,
+    PostalCapability,
+    PostalOperator,
+)
+from gateway.service import cases, sealed
+from gateway.service.cases import Caller
+from gateway.service.context import Context
+from gateway.service.idempotency import fingerprint, same_or_conflict
+from gateway.store import alarms, cursors, jobs, spine
+from gateway.store import cases as case_store
+from gateway.store import deliveries as store
+from postal.address import Address, Era, vnpost_province
+
+log = structlog.get_logger()
+
+FEED_PAGE = 200
+NO_CURSOR = ""
+
+TYPES: Mapping[DeliveryEvent, str] = {
+    DeliveryEvent.ORDER: "delivery.ordered",
+    DeliveryEvent.ORDER_UNCLEAR: "delivery.ordering",
+    DeliveryEvent.NOT_SENT: "delivery.not_sent",
+    DeliveryEvent.ACCEPT: "delivery.moved",
+    DeliveryEvent.COLLECT: "delivery.moved",
+    DeliveryEvent.MOVE: "delivery.moved",
+    DeliveryEvent.ARRIVE: "delivery.moved",
+    DeliveryEvent.GO_OUT: "delivery.moved",
+    DeliveryEvent.HAND_OVER: "delivery.handed_over",
+    DeliveryEvent.FAIL_ATTEMPT: "delivery.failed",
+    DeliveryEvent.HOLD: "delivery.failed",
+    DeliveryEvent.REDIRECT: "delivery.moved",
+    DeliveryEvent.AWAIT_RETURN: "delivery.returned",
+    DeliveryEvent.START_RETURN: "delivery.returned",
+    DeliveryEvent.RETURN: "delivery.returned",
+    DeliveryEvent.ASK_CANCEL: "delivery.cancelling",
+    DeliveryEvent.CANCEL: "delivery.cancelled",
+    DeliveryEvent.REFUSE: "delivery.failed",
+    DeliveryEvent.LOSE: "delivery.failed",
+    DeliveryEvent.CORRECT_TO_RETURNED: "delivery.returned",
+}
+assert set(TYPES) == set(DeliveryEvent), "every delivery event has a name on the spine"
+
+OPEN_CASE = frozenset(
+    {
+        CaseState.REGISTERED,
+        CaseState.ACCEPTED,
+        CaseState.PROCESSING,
+        CaseState.SUPPLEMENT_REQUIRED,
+        CaseState.FEE_DUE,
+        CaseState.RESULT_READY,
+    }
+)
+
+
+def order(
+    context: Context, caller: Caller, wanted: Mapping[str, Any], now: datetime
+) -> tuple[store.Delivery, bool]:
+    """Register a delivery by post; it is sent when the result is ready. Returns it, and whether it is new.
+
+    Raises `NotFound`, `Unsupported` (method), `Malformed` or `Incomplete` (address), `Forbidden`,
+    `ReferenceConflict`.
+    """
+    if wanted["method"] != Method.POST:
+        raise Unsupported("results are delivered by post; other ways are not offered yet")
+    operator = _operator(context, wanted.get("operator"))
+    print_ = fingerprint(wanted)
+    receiver = _receiver(wanted)
+    with context.engine.begin() as connection:
+        known = store.find_by_reference(connection, caller.portal_id, wanted["reference"])
+        if known is not None:
+            same_or_conflict(known.fingerprint, print_)
+            return known, False
+        case = case_store.find(connection, wanted["case_code"], caller.portal_id, lock=True)
+        if case is None:
+            raise NotFound("no case has this code")
+        if case.state not in OPEN_CASE:
+            raise Forbidden(f"nothing can be delivered for a case in state {case.state}")
+        made = store.add(
+            connection,
+            {
+                "portal_id": caller.portal_id,
+                "reference": wanted["reference"],
+                "fingerprint": print_,
+                "case_code": case.case_code,
+                "method": Method.POST.value,
+                "operator": operator.name,
+                "order_number": _order_number(connection, case.case_code),
+                "state": DeliveryState.DRAFT.value,
+                "recipient_sealed": sealed.seal(context.sealer, receiver, sealed.RECIPIENT),
+                "cod_vnd": wanted.get("cod_vnd") or 0,
+                "created_at": now,
+            },
+        )
+        assert made is not None, "the case's lock keeps others out"
+        if case.state == CaseState.RESULT_READY:
+            _put_order(connection, made.id, round_=0, at=None)
+    return made, True
+
+
+def _operator(context: Context, name: str | None) -> PostalOperator:
+    wanted = name or next(iter(context.operators), "")
+    try:
+        return context.operators[wanted]
+    except KeyError:
+        raise NotFound("no postal operator has this name") from None
+
+
+def _order_number(connection: Connection, case_code: str) -> str:
+    """The case code for the first order, with a count after it for the next (`specs/postal.md` 0.3)."""
+    earlier = len(store.of_case(connection, case_code))
+    return case_code if earlier == 0 else f"{case_code}-{earlier + 1}"
+
+
+def _receiver(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The receiver as the post wants it. Raises `Malformed` or `Incomplete` where the address does not tell."""
+    address, recipient = wanted["address"], wanted["recipient"]
+    place = Address(
+        text=address["text"],
+        province=address["province_code"],
+        era=Era(address["era"]),
+        ward_code=address.get("ward_code"),
+        old_province=address.get("old_province"),
+    )
+    return {
+        "name": recipient["name"],
+        "phone": recipient["phone"],
+        "address": address["text"],
+        "province_code": vnpost_province(place),
+    }
+
+
+def find(context: Context, caller: Caller, delivery_id: str) -> store.Delivery:
+    """The caller's delivery. Raises `NotFound`."""
+    with context.engine.connect() as connection:
+        found = store.find(connection, delivery_id, caller.portal_id)
+    if found is None:
+        raise NotFound("no delivery has this id")
+    return found
+
+
+def result_ready(connection: Connection, case_code: str) -> None:
+    """The result is there: send each delivery that waited for it."""
+    for each in store.of_case(connection, case_code):
+        if each.state == DeliveryState.DRAFT:
+            _put_order(connection, each.id, round_=0, at=None)
+
+
+def _put_order(connection: Connection, delivery_id: str, *, round_: int, at: datetime | None) -> None:
+    args = {"delivery_id": delivery_id, "round": round_}
+    jobs.put(connection, "order_parcel", subject=delivery_id, args=args, at=at)
+
+
+def send_order(context: Context, delivery_id: str, round_: int, now: datetime) -> None:
+    """Give the order to the post, or find out that it has it; unclear orders come back by schedule."""
+    taken = _intend(context, delivery_id, now)
+    if taken is None:
+        return
+    delivery, parcel = taken
+    operator = context.operators[delivery.operator or ""]
+    try:
+        answer = operator.order(parcel)
+    except OutcomeUnknown as error:
+        answer = OrderAnswer(OrderVerdict.UNKNOWN, type(error).__name__, "")
+    except (Unreachable, Refused, Malformed) as error:
+        # the order was not looked at: nothing is unclear, and it goes out later
+        with context.engine.begin() as connection:
+            move(connection, delivery, DeliveryEvent.NOT_SENT, now, cause="job:order_parcel")
+            _later(context, connection, delivery_id, round_, type(error).__name__, now)
+        return
+    with context.engine.begin() as connection:
+        _apply(context, connection, delivery_id, answer, round_, now)
+
+
+def _intend(context: Context, delivery_id: str, now: datetime) -> tuple[store.Delivery, ParcelOrder] | None:
+    with context.engine.begin() as connection:
+        delivery = store.find(connection, delivery_id, lock=True)
+        assert delivery is not None
+        operator = context.operators[delivery.operator or ""]
+        if delivery.state == DeliveryState.UNKNOWN:
+            if PostalCapability.IDEMPOTENT_ORDER not in operator.capabilities:
+                alarms.raise_alarm(connection, "order_unclear", delivery_id, f"operator {operator.name}")
+                return None
+        elif delivery.state == DeliveryState.DRAFT:
+            move(connection, delivery, DeliveryEvent.ORDER_UNCLEAR, now, cause="job:order_parcel")
+        else:
+            return None
+        delivery = store.find(connection, delivery_id)
+        assert delivery is not None
+        to = sealed.unseal(context.sealer, store.sealed_recipient(connection, delivery_id), sealed.RECIPIENT)
+        case = case_store.find(connection, delivery.case_code)
+        assert case is not None
+        sender = context.agencies[case.agency_code].sender
+        if sender is None:
+            raise Malformed("the agency has no sender address for the post")
+        return delivery, ParcelOrder(delivery.order_number, sender, Party(**to), cod_vnd=delivery.cod_vnd)
+
+
+def _apply(
+    context: Context,
+    connection: Connection,
+    delivery_id: str,
+    answer: OrderAnswer,
+    round_: int,
+    now: datetime,
+) -> None:
+    delivery = store.find(connection, delivery_id, lock=True)
+    assert delivery is not None
+    if answer.verdict in {OrderVerdict.ACCEPTED, OrderVerdict.ALREADY_KNOWN}:
+        values = {"item_code": answer.item_code} if answer.item_code else {}
+        move(connection, delivery, DeliveryEvent.ORDER, now, cause="job:order_parcel", values=values)
+        case_store.set_side_state(connection, delivery.case_code, "delivery_state", "ordered")
+    elif answer.verdict is OrderVerdict.REFUSED:
+        move(connection, delivery, DeliveryEvent.REFUSE, now, cause="job:order_parcel")
+        alarms.raise_alarm(connection, "parcel_refused", delivery_id, f"code {answer.code}")
+    else:
+        _later(context, connection, delivery_id, round_, answer.code, now)
+
+
+def _later(
+    context: Context, connection: Connection, delivery_id: str, round_: int, code: str, now: datetime
+) -> None:
+    if round_ < len(context.schedules.order_s):
+        later = now + timedelta(seconds=context.schedules.order_s[round_])
+        _put_order(connection, delivery_id, round_=round_ + 1, at=later)
+    else:
+        alarms.raise_alarm(connection, "order_unclear", delivery_id, f"code {code}")
+
+
+def read_feed(context: Context, operator: PostalOperator, now: datetime) -> int:
+    """Read one page of an operator's feed behind the stored cursor; returns how many events were new.
+
+    The call is made outside of any transaction. The events and the cursor move together, and only if the cursor
+    still stands where it was read.
+    """
+    name = f"post:{operator.name}"
+    with context.engine.connect() as connection:
+        position = cursors.peek(connection, name)
+    page = operator.tracking(position or None, FEED_PAGE)
+    if page.next_cursor == (position or NO_CURSOR):
+        return 0
+    with context.engine.begin() as connection:
+        if not cursors.advance(connection, name, position, page.next_cursor, now):
+            return 0
+        return sum(_take(connection, operator, event, now) for event in page.events)
+
+
+def _take(connection: Connection, operator: PostalOperator, event: ParcelEvent, now: datetime) -> bool:
+    if not store.keep_event(connection, operator.name, event, now):
+        return False
+    if event.meaning is None:
+        alarms.raise_alarm(
+            connection, "unknown_postal_code", f"{operator.name}:{event.code}", event.source_id
+        )
+        return True
+    delivery = store.find_by_order(connection, operator.name, event.order_number)
+    if delivery is None:
+        alarms.raise_alarm(
+            connection, "unknown_parcel", f"{operator.name}:{event.order_number}", event.source_id
+        )
+        return True
+    _derive(connection, delivery, event, store.sightings(connection, operator.name, event.order_number))
+    return True
+
+
+def _derive(
+    connection: Connection, delivery: store.Delivery, event: ParcelEvent, seen: Sequence[Any]
+) -> None:
+    now_seen = derive(seen)
+    assert now_seen is not None
+    state = DeliveryState(delivery.state)
+    if now_seen.meaning is state or state in TERMINAL or now_seen.meaning not in REPORTED:
+        return
+    values: dict[str, Any] = {} if event.item_code is None else {"item_code": event.item_code}
+    if now_seen.meaning is DeliveryState.DELIVERED:
+        values["handed_over_at"] = now_seen.occurred_at
+    cause = f"post:{event.source_id}"
+    move(connection, delivery, REPORTED[now_seen.meaning], now_seen.occurred_at, cause=cause, values=values)
+    side = "handed_over" if now_seen.meaning is DeliveryState.DELIVERED else "moving"
+    case_store.set_side_state(connection, delivery.case_code, "delivery_state", side)
+    if now_seen.meaning is DeliveryState.DELIVERED:
+        cases.hand_over(connection, delivery.case_code, cause, now_seen.occurred_at)
+
+
+def move(
+    connection: Connection,
+    delivery: store.Delivery,
+    event: DeliveryEvent,
+    at: datetime,
+    *,
+    cause: str,
+    values: Mapping[str, Any] | None = None,
+) -> bool:
+    """Compare-and-set with its event on the spine; False when not possible now."""
+    moved = store.move(connection, delivery, event, values)
+    if moved is None:
+        return False
+    to_state, version = moved
+    spine.append(
+        connection,
+        spine.Change(
+            subject_kind="delivery",
+            subject_id=delivery.id,
+            type=TYPES[event],
+            version=version,
+            actor=f"operator:{delivery.operator}",
+            cause=cause,
+            occurred_at=at,
+            portal_id=delivery.portal_id,
+            case_code=delivery.case_code,
+            from_state=delivery.state,
+            to_state=to_state,
+            data={"detail_state": to_state},
+        ),
+    )
+    return True

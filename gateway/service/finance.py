@@ -1,0 +1,188 @@
+"""Statements in, lines matched, the day closed: every đồng agrees by evening."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection
+
+from gateway.domain import ledger
+from gateway.domain.close import DayClose
+from gateway.domain.codes import attempt_reference, find_order_codes, order_code_of
+from gateway.domain.errors import Malformed, NotFound
+from gateway.domain.matching import Decision, Expected, Seen, match
+from gateway.domain.statement import Statement, check_sums
+from gateway.service import sealed
+from gateway.service.context import Context
+from gateway.store import finance as store
+from gateway.store import spine
+
+ATTEMPTS_IN_A_MEMO = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did: the statement's id (None: known before, or a dry run), how many lines and VND in."""
+
+    statement_id: str | None
+    lines: int
+    received_vnd: int
+
+
+def import_statement(
+    context: Context, data: bytes, *, account: str, profile: str, dry_run: bool = False
+) -> Imported:
+    """Take a statement file in; the same file again changes nothing. Raises `Malformed`, `NotFound` (profile)."""
+    try:
+        read = context.formats[profile]
+    except KeyError:
+        raise NotFound(f"no statement format is called {profile[:50]}") from None
+    statement = read(data)
+    check_sums(statement)
+    if statement.account != account:
+        raise Malformed("the statement is of another account")
+    if statement.currency != "VND":
+        raise Malformed("the statement is in another currency than VND")
+    received_vnd = sum(line.amount_vnd for line in statement.lines if line.amount_vnd > 0)
+    if dry_run:
+        return Imported(None, len(statement.lines), received_vnd)
+    context.files.put(data)
+    with context.engine.begin() as connection:
+        statement_id = _keep(context, connection, statement, profile, hashlib.sha256(data).hexdigest())
+    return Imported(statement_id, len(statement.lines), received_vnd)
+
+
+def _keep(
+    context: Context, connection: Connection, statement: Statement, profile: str, sha256: str
+) -> str | None:
+    days = [line.value_on for line in statement.lines] or [statement.closing_on]
+    statement_id = store.add_statement(
+        connection,
+        {
+            "account": statement.account,
+            "sha256": sha256,
+            "format": profile,
+            "opening_vnd": statement.opening_vnd,
+            "closing_vnd": statement.closing_vnd,
+            "from_on": min(days),
+            "to_on": max(days),
+        },
+    )
+    if statement_id is not None:
+        rows = [
+            {
+                "statement_id": statement_id,
+                "line_no": line.line_no,
+                "account": statement.account,
+                "value_on": line.value_on,
+                "amount_vnd": line.amount_vnd,
+                "bank_ref": line.bank_ref,
+                "memo_sealed": context.sealer.seal(f"{line.memo} {line.customer_ref}".encode(), sealed.MEMO),
+            }
+            for line in statement.lines
+        ]
+        store.add_lines(connection, rows)
+    return statement_id
+
+
+def reconcile(context: Context, account: str, now: datetime) -> tuple[Decision, ...]:
+    """Match every line of an account that was not looked at; book what is matched; leave the rest as breaks."""
+    with context.engine.begin() as connection:
+        lines = {line.id: line for line in store.unmatched_lines(connection, account)}
+        seen = [Seen(line.id, line.amount_vnd, _references(context, line)) for line in lines.values()]
+        awaited = {each.attempt_id: each for each in store.awaited(connection)}
+        expected = [Expected(each.attempt_id, each.reference, each.amount_vnd) for each in awaited.values()]
+        decisions = match(seen, expected)
+        for decision in decisions:
+            paid = None if decision.attempt_id is None else awaited[decision.attempt_id]
+            _book(connection, lines[decision.line_id], decision, paid, now)
+    return decisions
+
+
+def _references(context: Context, line: store.Line) -> tuple[str, ...]:
+    """Our references in a line: each order code that stands there, and the tries that go with it."""
+    memo = context.sealer.open(line.memo_sealed, sealed.MEMO).decode()
+    codes = find_order_codes(f"{memo} {line.bank_ref}")
+    plain = "".join(memo.upper().split())
+    later = [
+        attempt_reference(code, number)
+        for code in codes
+        for number in range(2, ATTEMPTS_IN_A_MEMO + 1)
+        if attempt_reference(code, number) in plain
+    ]
+    assert all(order_code_of(each) in codes for each in later)
+    return (*later, *codes)
+
+
+def _book(
+    connection: Connection, line: store.Line, decision: Decision, paid: store.Awaited | None, now: datetime
+) -> None:
+    kind = "break" if paid is None else "matched"
+    other = ledger.unmatched_account(line.account) if paid is None else ledger.provider_account(paid.provider)
+    added = store.add_match(
+        connection,
+        line_id=line.id,
+        attempt_id=decision.attempt_id,
+        kind=kind,
+        reason=decision.reason.value,
+    )
+    if not added:
+        return
+    event_id = spine.append(
+        connection,
+        spine.Change(
+            subject_kind="statement_line",
+            subject_id=str(line.id),
+            type=f"statement_line.{kind}",
+            version=1,
+            actor="gateway",
+            cause=f"statement:{line.statement_id}",
+            occurred_at=now,
+            to_state=kind,
+            data={"reason": decision.reason.value, "amount_vnd": line.amount_vnd},
+        ),
+    )
+    postings = ledger.move(ledger.bank_account(line.account), other, line.amount_vnd)
+    store.post(connection, event_id, line.value_on, postings)
+
+
+def close_day(context: Context, day: date, account: str, now: datetime) -> DayClose:
+    """Close a day on an account: green when expected, received and booked are equal with no line unexplained."""
+    agencies = [agency.code for agency in context.agencies.values() if agency.account == account]
+    if not agencies:
+        raise NotFound("no agency has this account")
+    with context.engine.begin() as connection:
+        figures = store.day_figures(
+            connection, day=day, account=account, bank=ledger.bank_account(account), agencies=agencies
+        )
+        close = DayClose(
+            day,
+            account,
+            figures.expected_vnd,
+            figures.received_vnd,
+            figures.booked_vnd,
+            figures.open_breaks,
+        )
+        sums = {
+            "expected_vnd": close.expected_vnd,
+            "received_vnd": close.received_vnd,
+            "booked_vnd": close.booked_vnd,
+            "open_breaks": close.open_breaks,
+            "green": close.green,
+        }
+        store.save_close(connection, {"day": day, "account": account, "created_at": now, **sums})
+        spine.append(
+            connection,
+            spine.Change(
+                subject_kind="reconciliation",
+                subject_id=f"{day.isoformat()}:{account}",
+                type="reconciliation.closed",
+                version=1,
+                actor="finance",
+                cause="close",
+                occurred_at=now,
+                to_state="green" if close.green else "red",
+                data=sums,
+            ),
+        )
+    return close

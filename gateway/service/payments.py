@@ -1,0 +1,151 @@
+"""Payments: ordered by a portal, tried at a provider, and made true by what providers say."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from gateway.domain.case import CaseState
+from gateway.domain.codes import make_order_code
+from gateway.domain.errors import Forbidden, NotFound, ReferenceConflict
+from gateway.domain.payment import PaymentEvent, PaymentState
+from gateway.service import sealed
+from gateway.service.cases import VIETNAM, Caller
+from gateway.service.context import Context
+from gateway.service.idempotency import fingerprint
+from gateway.store import payments as store
+from gateway.store import spine
+
+ORDER_CODE_ENTROPY_BYTES = 16
+TOKEN_BYTES = 24
+DEFAULT_EXPIRY_S = 24 * 3600
+PAYABLE_FROM = tuple(
+    state.value
+    for state in CaseState
+    if state not in {CaseState.DRAFT, CaseState.REFUSED, CaseState.WITHDRAWN, CaseState.STOPPED}
+)
+"""A fee becomes payable once the case is complete and submitted, and not after it was closed without a result."""
+
+
+def create(
+    context: Context, caller: Caller, wanted: Mapping[str, Any], now: datetime
+) -> tuple[store.Payment, bool]:
+    """Order a payment, in one round trip. Returns it, and whether it is new.
+
+    Raises `NotFound` (case), `Forbidden` (not payable), `ReferenceConflict`.
+    """
+    expires_in = timedelta(seconds=wanted.get("expires_in_s") or DEFAULT_EXPIRY_S)
+    new = store.NewPayment(
+        portal_id=caller.portal_id,
+        reference=wanted["reference"],
+        fingerprint=fingerprint(wanted),
+        order_code=_order_code(context, now),
+        case_code=wanted["case_code"],
+        lines=wanted.get("lines"),
+        payer_sealed=sealed.seal(context.sealer, wanted["payer"], sealed.PAYER),
+        return_url=wanted["return_url"],
+        token=context.entropy(TOKEN_BYTES).hex(),
+        now=now,
+        expires_at=now + expires_in,
+        payable_from=PAYABLE_FROM,
+        cause=caller.cause,
+    )
+    with context.pool.connection() as connection:
+        try:
+            verdict, payment = store.create(connection, new)
+        except store.OrderCodeTaken:
+            # one in some 34 thousand million a day: drawn once more
+            verdict, payment = store.create(connection, replace(new, order_code=_order_code(context, now)))
+    if verdict == "no_case":
+        raise NotFound("no case has this code")
+    if verdict == "not_payable":
+        raise Forbidden("nothing is owed on this case, or it is not yet submitted, or it is closed")
+    if verdict == "conflict":
+        raise ReferenceConflict("this reference is known with other content")
+    assert payment is not None
+    return payment, verdict == "created"
+
+
+def _order_code(context: Context, now: datetime) -> str:
+    return make_order_code(now.astimezone(VIETNAM).date(), context.entropy(ORDER_CODE_ENTROPY_BYTES))
+
+
+def find(context: Context, caller: Caller, payment_id: str) -> store.Payment:
+    """The caller's payment. Raises `NotFound`, also for another portal's."""
+    with context.engine.connect() as connection:
+        found = store.find(connection, payment_id, caller.portal_id)
+    if found is None:
+        raise NotFound("no payment has this id")
+    return found
+
+
+def cancel(context: Context, caller: Caller, payment_id: str, now: datetime) -> store.Payment:
+    """Stop asking for the money; idempotent. Money that comes all the same still counts. Raises `Forbidden`."""
+    with context.engine.begin() as connection:
+        payment = store.find(connection, payment_id, caller.portal_id, lock=True)
+        if payment is None:
+            raise NotFound("no payment has this id")
+        if payment.state != PaymentState.CANCELLED:
+            actor = f"portal:{caller.portal_id}"
+            if not move(connection, payment, PaymentEvent.CANCEL, now, actor=actor, cause=caller.cause):
+                raise Forbidden(f"a payment in state {payment.state} cannot be cancelled")
+        changed = store.find(connection, payment_id)
+    assert changed is not None
+    return changed
+
+
+def expire(context: Context, payment_id: str, now: datetime) -> None:
+    """The time to pay is over. Money that is unclear does not expire; it is found out."""
+    with context.engine.begin() as connection:
+        payment = store.find(connection, payment_id, lock=True)
+        if payment is not None and payment.expires_at <= now:
+            move(connection, payment, PaymentEvent.EXPIRE, now, actor="gateway", cause="job:expire_payment")
+
+
+TYPES: Mapping[PaymentEvent, str] = {
+    PaymentEvent.START: "payment.started",
+    PaymentEvent.LOSE_SIGHT: "payment.unclear",
+    PaymentEvent.SEE_PENDING: "payment.seen",
+    PaymentEvent.PAY: "payment.succeeded",
+    PaymentEvent.FAIL: "payment.failed",
+    PaymentEvent.EXPIRE: "payment.expired",
+    PaymentEvent.CANCEL: "payment.cancelled",
+}
+assert set(TYPES) == set(PaymentEvent), "every payment event has a name on the spine"
+
+
+def move(
+    connection: Connection,
+    payment: store.Payment,
+    event: PaymentEvent,
+    now: datetime,
+    *,
+    actor: str,
+    cause: str,
+    data: Mapping[str, Any] | None = None,
+) -> bool:
+    """Compare-and-set with its event on the spine; False when not possible now."""
+    moved = store.move(connection, payment.id, event)
+    if moved is None:
+        return False
+    to_state, version = moved
+    spine.append(
+        connection,
+        spine.Change(
+            subject_kind="payment",
+            subject_id=payment.id,
+            type=TYPES[event],
+            version=version,
+            actor=actor,
+            cause=cause,
+            occurred_at=now,
+            portal_id=payment.portal_id,
+            case_code=payment.case_code,
+            from_state=payment.state,
+            to_state=to_state,
+            data=data or {},
+        ),
+    )
+    return True

@@ -1,0 +1,137 @@
+"""What providers say of money: heard when they call us, asked for when they do not.
+
+Both ways end in the same one statement (`store.payments.record_report`), so a late callback and a query can
+never disagree about what was done.
+"""
+
+from datetime import datetime, timedelta
+
+import psycopg
+import structlog
+
+from gateway.domain.errors import (
+    BadSignature,
+    ForeignPartner,
+    GatewayError,
+    InputError,
+    OutcomeUnknown,
+    Refused,
+    Unreachable,
+)
+from gateway.domain.payment import AttemptState
+from gateway.ports import Answer, HttpAnswer, InboundMessage, Outcome, PaymentProvider
+from gateway.service.context import Context
+from gateway.store import alarms, inbox, jobs
+from gateway.store import payments as store
+
+log = structlog.get_logger()
+
+SETTLED = (AttemptState.SUCCEEDED, AttemptState.FAILED, AttemptState.ABANDONED)
+
+_ANSWERS = {
+    "ok": Answer.OK,
+    "duplicate": Answer.DUPLICATE,
+    "wrong_amount": Answer.WRONG_AMOUNT,
+    "unknown_order": Answer.UNKNOWN_ORDER,
+}
+
+
+def hear(context: Context, provider: PaymentProvider, message: InboundMessage, now: datetime) -> HttpAnswer:
+    """Take a provider's callback and answer in its own words, never with an error of ours that it could misread."""
+    return provider.acknowledge(_heard(context, provider, message, now), message, now)
+
+
+def _heard(context: Context, provider: PaymentProvider, message: InboundMessage, now: datetime) -> Answer:
+    try:
+        report = provider.read_callback(message, now)
+    except InputError as error:
+        return _keep_refused(context, provider, message, error, now)
+    try:
+        with context.pool.connection() as connection:
+            verdict = store.record_report(
+                connection,
+                source=provider.name,
+                provider=provider.name,
+                report=report,
+                message=message,
+                now=now,
+            )
+    except psycopg.Error as error:
+        # the provider is told to call again; what it said is kept, if anything can be kept
+        log.error("callback_failed", provider=provider.name, error=type(error).__name__)
+        _keep(context, provider, message, "our_error", now)
+        return Answer.OUR_ERROR
+    return _ANSWERS[verdict]
+
+
+def _keep_refused(
+    context: Context, provider: PaymentProvider, message: InboundMessage, error: InputError, now: datetime
+) -> Answer:
+    verdict, answer = "malformed", Answer.MALFORMED
+    if isinstance(error, BadSignature):
+        verdict, answer = "bad_signature", Answer.BAD_SIGNATURE
+    elif isinstance(error, ForeignPartner):
+        verdict, answer = "foreign_partner", Answer.UNKNOWN_ORDER
+    log.warning("callback_refused", provider=provider.name, verdict=verdict)
+    return answer if _keep(context, provider, message, verdict, now) else Answer.OUR_ERROR
+
+
+def _keep(
+    context: Context, provider: PaymentProvider, message: InboundMessage, verdict: str, now: datetime
+) -> bool:
+    try:
+        with context.pool.connection() as connection:
+            inbox.record_bare(connection, provider.name, message, verdict, now)
+    except psycopg.Error as error:
+        log.error("inbox_failed", provider=provider.name, error=type(error).__name__)
+        return False
+    return True
+
+
+def ask(context: Context, attempt_id: str, now: datetime) -> bool:
+    """Ask a provider, by our own reference, what became of a try. True when nothing is left to ask.
+
+    A try that cannot be asked about now stays as it is.
+    """
+    with context.engine.connect() as connection:
+        attempt = store.find_attempt(connection, attempt_id)
+    if attempt is None or attempt.state in SETTLED:
+        return True
+    provider = context.providers[attempt.provider]
+    request_id = context.entropy(16).hex()
+    try:
+        report = provider.query(attempt.reference, attempt.sent_at or attempt.created_at, now, request_id)
+    except (Unreachable, OutcomeUnknown, Refused, InputError) as error:
+        log.info(
+            "query_without_answer", provider=provider.name, attempt=attempt.id, error=type(error).__name__
+        )
+        return False
+    with context.pool.connection() as bare:
+        store.record_report(
+            bare, source="query", provider=provider.name, report=report, message=None, now=now
+        )
+    return report.outcome in {Outcome.PAID, Outcome.FAILED}
+
+
+def ask_again(context: Context, attempt_id: str, round_: int, now: datetime) -> None:
+    """One round of the published schedule; puts the next one down, or an alarm after the last."""
+    try:
+        done = ask(context, attempt_id, now)
+    except GatewayError as error:
+        log.warning("query_failed", attempt=attempt_id, error=type(error).__name__)
+        done = False
+    if done:
+        return
+    with context.engine.begin() as connection:
+        attempt = store.find_attempt(connection, attempt_id)
+        assert attempt is not None
+        if round_ + 1 < len(context.schedules.query_s):
+            jobs.put(
+                connection,
+                "query_attempt",
+                subject=attempt.id,
+                args={"attempt_id": attempt_id, "round": round_ + 1},
+                at=now + timedelta(seconds=context.schedules.query_s[round_ + 1]),
+            )
+        else:
+            alarms.raise_alarm(connection, "money_unclear", attempt_id, f"provider {attempt.provider}")

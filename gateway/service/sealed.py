@@ -1,0 +1,28 @@
+"""Personal data in and out of its sealed columns, as JSON objects."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from signing.seal import Sealer
+
+
+def seal(sealer: Sealer, value: Mapping[str, Any], context: str) -> bytes:
+    return sealer.seal(json.dumps(value, ensure_ascii=False, sort_keys=True).encode(), context)
+
+
+def unseal(sealer: Sealer, sealed: bytes, context: str) -> dict[str, Any]:
+    """Raises `signing.errors.BadSignature` when the value was changed or belongs elsewhere."""
+    value = json.loads(sealer.open(sealed, context))
+    assert isinstance(value, dict)
+    return value
+
+
+APPLICANT = "cases.applicant"
+ANSWERS = "cases.answers"
+PAYER = "payments.payer"
+RECIPIENT = "deliveries.recipient"
+FACTS = "receipts.facts"
+WEBHOOK_SECRET = "webhook_endpoints.secret"  # noqa: S105 - the name of a column
+MEMO = "statement_lines.memo"
+PHONE = "cases.phone"

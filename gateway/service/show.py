@@ -1,0 +1,175 @@
+"""How a thing looks to portals: public states, whole VND, times with offset, and links for what is allowed now."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from gateway.domain import case as case_rules
+from gateway.domain import payment as payment_rules
+from gateway.domain.case import AGENCY_EVENTS, NATIONAL, CaseState
+from gateway.domain.delivery import PUBLIC as PUBLIC_DELIVERY
+from gateway.domain.delivery import TERMINAL as DELIVERY_ENDS
+from gateway.domain.delivery import DeliveryState
+from gateway.domain.machine import allowed, terminal
+from gateway.domain.payment import PaymentEvent, PaymentState
+from gateway.domain.published import PUBLISHED
+from gateway.service.cases import VIETNAM
+from gateway.service.context import Context
+from gateway.store.cases import Case, Document
+from gateway.store.deliveries import Delivery
+from gateway.store.payments import Payment
+from gateway.store.spine import Event
+
+
+def moment(at: datetime | None) -> str | None:
+    """RFC 3339 in Vietnam's time."""
+    return None if at is None else at.astimezone(VIETNAM).isoformat(timespec="milliseconds")
+
+
+def payment(context: Context, shown: Payment, receipt_number: str | None = None) -> dict[str, Any]:
+    state = PaymentState(shown.state)
+    base = f"{context.public_url}/v1/payments/{shown.id}"
+    page = f"{context.public_url}/pay/{shown.token}"
+    links = {"self": base, "case": f"{context.public_url}/v1/cases/{shown.case_code}"}
+    possible = allowed(payment_rules.TABLE, state)
+    if PaymentEvent.START in possible:
+        links |= {"pay": page, "attempts": f"{base}/attempts"}
+    if PaymentEvent.CANCEL in possible:
+        links["cancel"] = f"{base}/cancel"
+    if receipt_number is not None:
+        links["receipt"] = f"{base}/receipt"
+    return {
+        "id": shown.id,
+        "reference": shown.reference,
+        "order_code": shown.order_code,
+        "case_code": shown.case_code,
+        "state": payment_rules.PUBLIC[state].value,
+        "finished": payment_rules.is_finished(state),
+        "amount_vnd": shown.amount_vnd,
+        "lines": [dict(line) for line in shown.lines],
+        "paid_vnd": shown.paid_vnd,
+        "refunded_vnd": shown.refunded_vnd,
+        "provider": shown.provider,
+        "pay_url": page,
+        "qr": None,
+        "expires_at": moment(shown.expires_at),
+        "created_at": moment(shown.created_at),
+        "paid_at": moment(shown.paid_at),
+        "receipt_number": receipt_number,
+        "version": shown.version,
+        "links": links,
+    }
+
+
+def case(
+    context: Context, shown: Case, documents: list[Document], owed_vnd: int, timeline: list[Event]
+) -> dict[str, Any]:
+    state = CaseState(shown.state)
+    procedure = context.procedures[shown.procedure_code]
+    base = f"{context.public_url}/v1/cases/{shown.case_code}"
+    links = {"self": base, "track": f"{context.public_url}/track/{shown.track_token}"}
+    possible = allowed(case_rules.TABLE, state)
+    if state is CaseState.DRAFT:
+        links["submit"] = f"{base}/submit"
+    if set(possible) & AGENCY_EVENTS:
+        links["transitions"] = f"{base}/transitions"
+    code, words = NATIONAL.get(state, (None, None))
+    return {
+        "case_code": shown.case_code,
+        "reference": shown.reference,
+        "procedure": {"code": procedure.code, "name": procedure.name_vi, "name_en": procedure.name_en},
+        "agency_code": shown.agency_code,
+        "state": state.value,
+        "finished": state in terminal(case_rules.TABLE),
+        "national_state": None if code is None else {"code": code, "name": words},
+        "money_state": shown.money_state,
+        "delivery_state": shown.delivery_state,
+        "fees": [dict(fee) for fee in shown.fees],
+        "owed_vnd": owed_vnd,
+        "documents": [_document(each) for each in documents],
+        "due_on": None if shown.due_on is None else shown.due_on.isoformat(),
+        "due_reason": _due_reason(shown, procedure.working_days),
+        "submission_receipt": shown.submission_receipt,
+        "created_at": moment(shown.created_at),
+        "submitted_at": moment(shown.submitted_at),
+        "handed_over_at": moment(shown.handed_over_at),
+        "timeline": [step for step in map(timeline_step, timeline) if step is not None],
+        "version": shown.version,
+        "links": links,
+    }
+
+
+def _due_reason(shown: Case, working_days: int) -> str | None:
+    if shown.accepted_at is None:
+        return None
+    day = shown.accepted_at.astimezone(VIETNAM).strftime("%d/%m/%Y")
+    return f"{working_days} ngày làm việc kể từ ngày tiếp nhận {day}"
+
+
+def _document(each: Document) -> dict[str, Any]:
+    return {
+        "code": each.code,
+        "name": each.name,
+        "media_type": each.media_type,
+        "size_bytes": each.size_bytes,
+        "sha256": each.sha256,
+        "stored_at": moment(each.stored_at),
+    }
+
+
+def timeline_step(event: Event) -> dict[str, Any] | None:
+    """One step of a timeline; None for what is ours alone."""
+    if event.type not in PUBLISHED:
+        return None
+    return {"at": moment(event.occurred_at), "type": event.type, "state": public_state(event)}
+
+
+def public_state(event: Event) -> str | None:
+    """The state after an event, in the public vocabulary of its noun."""
+    if event.to_state is None:
+        return None
+    if event.subject_kind == "payment":
+        return payment_rules.PUBLIC[PaymentState(event.to_state)].value
+    if event.subject_kind == "delivery":
+        return PUBLIC_DELIVERY[DeliveryState(event.to_state)].value
+    return event.to_state
+
+
+def delivery(context: Context, shown: Delivery) -> dict[str, Any]:
+    state = DeliveryState(shown.state)
+    base = f"{context.public_url}/v1/deliveries/{shown.id}"
+    return {
+        "id": shown.id,
+        "reference": shown.reference,
+        "case_code": shown.case_code,
+        "method": shown.method,
+        "operator": shown.operator,
+        "order_number": shown.order_number,
+        "item_code": shown.item_code,
+        "state": PUBLIC_DELIVERY[state].value,
+        "detail_state": state.value,
+        "finished": state in DELIVERY_ENDS,
+        "cod_vnd": shown.cod_vnd,
+        "created_at": moment(shown.created_at),
+        "handed_over_at": moment(shown.handed_over_at),
+        "version": shown.version,
+        "links": {"self": base, "case": f"{context.public_url}/v1/cases/{shown.case_code}"},
+    }
+
+
+def event(shown: Event) -> dict[str, Any]:
+    """An event as the feed and the webhooks tell it."""
+    about: Mapping[str, Any] = {
+        "kind": shown.subject_kind,
+        "id": shown.subject_id,
+        "case_code": shown.case_code,
+        "state": public_state(shown),
+        **shown.data,
+    }
+    return {
+        "type": shown.type,
+        "timestamp": moment(shown.occurred_at),
+        "id": f"evt_{shown.id}",
+        "version": shown.version,
+        "data": dict(about),
+    }

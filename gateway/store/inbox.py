@@ -1,0 +1,113 @@
+"""What reached us, raw, before it is believed."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from psycopg import Connection as PgConnection
+from sqlalchemy import Connection, text
+
+from gateway.ports import InboundMessage
+
+KEPT_HEADERS = frozenset(
+    {
+        "content-type",
+        "content-digest",
+        "repr-digest",
+        "signature",
+        "signature-input",
+        "user-agent",
+        "x-forwarded-for",
+        "access-control-request-method",
+    }
+)
+"""The headers kept with a message: those that prove or explain it, never a credential."""
+
+
+def kept(headers: Mapping[str, str]) -> str:
+    """The headers worth keeping, as JSON."""
+    return json.dumps({name: value for name, value in headers.items() if name in KEPT_HEADERS})
+
+
+def record(connection: Connection, source: str, message: InboundMessage, verdict: str, now: datetime) -> int:
+    """Keep a message with the verdict on its signature."""
+    return int(
+        connection.execute(
+            text(
+                "INSERT INTO inbox (source, received_at, method, path, query, headers, body, verdict) VALUES "
+                "(:source, :now, :method, :path, :query, CAST(:headers AS jsonb), :body, :verdict) RETURNING id"
+            ),
+            {
+                "source": source,
+                "now": now,
+                "method": message.method,
+                "path": message.path,
+                "query": message.query,
+                "headers": kept(message.headers),
+                "body": message.body,
+                "verdict": verdict,
+            },
+        ).scalar_one()
+    )
+
+
+def record_bare(
+    connection: PgConnection[tuple[object, ...]],
+    source: str,
+    message: InboundMessage,
+    verdict: str,
+    now: datetime,
+) -> None:
+    """As `record`, over a connection of the hot path's pool."""
+    connection.execute(
+        "INSERT INTO inbox (source, received_at, method, path, query, headers, body, verdict) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            source,
+            now,
+            message.method,
+            message.path,
+            message.query,
+            kept(message.headers),
+            message.body,
+            verdict,
+        ),
+    )
+
+
+def record_signed(
+    connection: Connection, *, message: InboundMessage, keyid: str, nonce: str, now: datetime, portal_id: str
+) -> int | None:
+    """Keep a portal's signed message and use up its nonce, as one statement; None when the nonce was used before.
+
+    The message is kept either way: a replay is evidence too.
+    """
+    row = connection.execute(
+        text(
+            "WITH used AS (INSERT INTO nonces (keyid, nonce, signed_at) VALUES (:keyid, :nonce, :now) "
+            "ON CONFLICT DO NOTHING RETURNING 1) "
+            "INSERT INTO inbox (source, received_at, method, path, query, headers, body, verdict, reference) "
+            "SELECT :source, :now, :method, :path, :query, CAST(:headers AS jsonb), :body, "
+            "CASE WHEN EXISTS (SELECT FROM used) THEN 'genuine' ELSE 'replayed' END, NULL "
+            "RETURNING id, verdict"
+        ),
+        {
+            "keyid": keyid,
+            "nonce": nonce,
+            "now": now,
+            "source": f"portal:{portal_id}",
+            "method": message.method,
+            "path": message.path,
+            "query": message.query,
+            "headers": kept(message.headers),
+            "body": message.body,
+        },
+    ).one()
+    return int(row.id) if row.verdict == "genuine" else None
+
+
+def forget_nonces(connection: Connection, before: datetime) -> int:
+    """Drop nonces too old to be replayed: a signature older than the window is refused by its time."""
+    return connection.execute(
+        text("DELETE FROM nonces WHERE signed_at < :before"), {"before": before}
+    ).rowcount

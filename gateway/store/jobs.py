@@ -1,0 +1,65 @@
+"""Putting jobs down in the transaction of their cause, and looking at what stands there."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    id: int
+    task: str
+    lock: str | None
+    status: str
+    attempts: int
+    scheduled_at: datetime | None
+
+
+def put(
+    connection: Connection, task: str, *, subject: str, args: Mapping[str, object], at: datetime | None = None
+) -> int:
+    """Put a job down. Jobs of one task and subject run one after the other, whatever the workers.
+
+    The lock names the task too: a job waits behind every earlier one of its lock, also behind one that is due
+    only next month.
+    """
+    return int(
+        connection.execute(
+            text("SELECT put_job(:task, :lock, CAST(:args AS jsonb), :at)"),
+            {"task": task, "lock": f"{task}:{subject}", "args": json.dumps(args), "at": at},
+        ).scalar_one()
+    )
+
+
+def listed(connection: Connection, status: str | None = None, limit: int = 100) -> Sequence[Job]:
+    """The newest jobs, of one status or of all."""
+    rows = connection.execute(
+        text(
+            "SELECT id, task_name AS task, lock, status::text AS status, attempts, scheduled_at "
+            "FROM procrastinate_jobs WHERE CAST(:status AS text) IS NULL OR status::text = :status "
+            "ORDER BY id DESC LIMIT :limit"
+        ),
+        {"status": status, "limit": limit},
+    )
+    return [Job(**row) for row in rows.mappings()]
+
+
+def rerun(connection: Connection, job_id: int) -> bool:
+    """Put a failed job down again. False when there is no such failed job."""
+    done = connection.execute(
+        text(
+            "UPDATE procrastinate_jobs SET status = 'todo', scheduled_at = NULL "
+            "WHERE id = :id AND status = 'failed' RETURNING id"
+        ),
+        {"id": job_id},
+    ).scalar()
+    return done is not None
+
+
+def counts(connection: Connection) -> Mapping[str, int]:
+    """How many jobs stand in each status."""
+    rows = connection.execute(text("SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY status"))
+    return {str(status): int(count) for status, count in rows}

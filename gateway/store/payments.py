@@ -1,0 +1,295 @@
+"""Payments and attempts. The two hot paths are SQL functions over a bare psycopg connection."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection as PgConnection
+from psycopg.errors import UniqueViolation
+from psycopg.rows import dict_row
+from sqlalchemy import Connection, func, insert, select, text, update
+
+from gateway.domain.machine import sources
+from gateway.domain.payment import (
+    ATTEMPT_TABLE,
+    TABLE,
+    AttemptEvent,
+    PaymentEvent,
+)
+from gateway.ports import InboundMessage, Report
+from gateway.store.inbox import kept
+from gateway.store.tables import attempts, payments
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A payment without its sealed payer. Sums in VND."""
+
+    id: str
+    portal_id: str
+    reference: str
+    fingerprint: str
+    order_code: str
+    case_code: str
+    agency_code: str
+    state: str
+    amount_vnd: int
+    lines: Sequence[Mapping[str, Any]]
+    paid_vnd: int
+    refunded_vnd: int
+    provider: str | None
+    return_url: str
+    token: str
+    version: int
+    created_at: datetime
+    expires_at: datetime
+    paid_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    id: str
+    payment_id: str
+    provider: str
+    reference: str
+    number: int
+    state: str
+    provider_ref: str | None
+    redirect_url: str | None
+    created_at: datetime
+    sent_at: datetime | None
+    paid_at: datetime | None
+
+
+_COLUMNS = [payments.c[name] for name in Payment.__slots__]
+_ATTEMPT_COLUMNS = [attempts.c[name] for name in Attempt.__slots__]
+
+
+def _from(event: PaymentEvent) -> list[str]:
+    return [state.value for state in sources(TABLE, event)]
+
+
+PAY_FROM = _from(PaymentEvent.PAY)
+FAIL_FROM = _from(PaymentEvent.FAIL)
+SEE_FROM = _from(PaymentEvent.SEE_PENDING)
+ATTEMPT_FAIL_FROM = [state.value for state in sources(ATTEMPT_TABLE, AttemptEvent.FAIL)]
+
+_RECORD_REPORT = (
+    "SELECT record_report(%s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+)
+_CREATE_PAYMENT = (
+    "SELECT verdict, (payment).* FROM "
+    "create_payment(%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s, %s, %s)"
+)
+
+
+def record_report(
+    connection: PgConnection[tuple[Any, ...]],
+    *,
+    source: str,
+    provider: str,
+    report: Report,
+    message: InboundMessage | None,
+    now: datetime,
+) -> str:
+    """Keep what a provider says and act on it, in one statement: the only way that money becomes paid.
+
+    `message` is what came in, None when we asked (the answer is then in the call journal).
+    Returns `ok`, `duplicate`, `unknown_order` or `wrong_amount`.
+    """
+    raw = (
+        (None, None, None, None, None)
+        if message is None
+        else (message.method, message.path, message.query, kept(message.headers), message.body)
+    )
+    row = connection.execute(
+        _RECORD_REPORT,
+        (
+            source,
+            *raw,
+            provider,
+            report.reference,
+            report.outcome.value,
+            report.amount_vnd,
+            report.currency,
+            report.provider_ref,
+            report.code,
+            report.occurred_at,
+            now,
+            PAY_FROM,
+            FAIL_FROM,
+            SEE_FROM,
+            ATTEMPT_FAIL_FROM,
+        ),
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+@dataclass(frozen=True, slots=True)
+class NewPayment:
+    """What a portal orders; `lines` None takes the case's own fee lines."""
+
+    portal_id: str
+    reference: str
+    fingerprint: str
+    order_code: str
+    case_code: str
+    lines: Sequence[Mapping[str, Any]] | None
+    payer_sealed: bytes
+    return_url: str
+    token: str
+    now: datetime
+    expires_at: datetime
+    payable_from: Sequence[str]
+    cause: str
+
+
+class OrderCodeTaken(Exception):  # noqa: N818 - named for what happened
+    """The order code was drawn before; nothing was written."""
+
+
+def create(connection: PgConnection[tuple[Any, ...]], new: NewPayment) -> tuple[str, Payment | None]:
+    """Verdict `created`, `replayed`, `conflict`, `no_case` or `not_payable`, and the payment there is.
+
+    Raises `OrderCodeTaken`.
+    """
+    values = [getattr(new, field.name) for field in fields(new)]
+    values[5] = None if new.lines is None else json.dumps(list(new.lines))
+    values[11] = list(new.payable_from)
+    with connection.cursor(row_factory=dict_row) as cursor:
+        try:
+            row = cursor.execute(_CREATE_PAYMENT, values).fetchone()
+        except UniqueViolation as error:
+            if error.diag.constraint_name == "uq_payments_order_code":
+                raise OrderCodeTaken from None
+            raise
+    assert row is not None
+    if row["id"] is None:
+        return row["verdict"], None
+    return row["verdict"], Payment(**{name: row[name] for name in Payment.__slots__})
+
+
+def find(
+    connection: Connection, payment_id: str, portal_id: str | None = None, *, lock: bool = False
+) -> Payment | None:
+    """The payment of that id, if it is the portal's (None: whoever's)."""
+    query = select(*_COLUMNS).where(payments.c.id == payment_id)
+    if portal_id is not None:
+        query = query.where(payments.c.portal_id == portal_id)
+    row = connection.execute(query.with_for_update() if lock else query).mappings().first()
+    return None if row is None else Payment(**row)
+
+
+def find_by_token(connection: Connection, token: str) -> Payment | None:
+    row = connection.execute(select(*_COLUMNS).where(payments.c.token == token)).mappings().first()
+    return None if row is None else Payment(**row)
+
+
+def listed(
+    connection: Connection,
+    portal_id: str,
+    *,
+    case_code: str | None,
+    reference: str | None,
+    states: Sequence[str] | None,
+    created_from: datetime | None,
+    created_to: datetime | None,
+    before_id: str | None,
+    limit: int,
+) -> Sequence[Payment]:
+    """A page of a portal's payments, newest first."""
+    query = select(*_COLUMNS).where(payments.c.portal_id == portal_id)
+    wanted = [
+        (case_code, payments.c.case_code == case_code),
+        (reference, payments.c.reference == reference),
+        (states, payments.c.state.in_(states or [])),
+        (created_from, payments.c.created_at >= created_from),
+        (created_to, payments.c.created_at < created_to),
+        (before_id, payments.c.id < before_id),
+    ]
+    for given, condition in wanted:
+        if given is not None:
+            query = query.where(condition)
+    rows = connection.execute(query.order_by(payments.c.id.desc()).limit(limit))
+    return [Payment(**row) for row in rows.mappings()]
+
+
+def sealed_payer(connection: Connection, payment_id: str) -> bytes:
+    query = select(payments.c.payer_sealed).where(payments.c.id == payment_id)
+    return bytes(connection.execute(query).scalar_one())
+
+
+def move(
+    connection: Connection, payment_id: str, event: PaymentEvent, values: Mapping[str, Any] | None = None
+) -> tuple[str, int] | None:
+    """Compare-and-set by the table of states.
+
+    Returns the new state and version; None when the event is not possible from where the payment is.
+    """
+    to_state = TABLE[sources(TABLE, event)[0], event]
+    row = connection.execute(
+        update(payments)
+        .where(payments.c.id == payment_id, payments.c.state.in_(_from(event)))
+        .values(state=to_state.value, version=payments.c.version + 1, **(values or {}))
+        .returning(payments.c.state, payments.c.version)
+    ).first()
+    return None if row is None else (row.state, row.version)
+
+
+def attempts_of(connection: Connection, payment_id: str) -> Sequence[Attempt]:
+    """The tries of a payment, oldest first."""
+    query = select(*_ATTEMPT_COLUMNS).where(attempts.c.payment_id == payment_id).order_by(attempts.c.number)
+    return [Attempt(**row) for row in connection.execute(query).mappings()]
+
+
+def find_attempt(connection: Connection, attempt_id: str) -> Attempt | None:
+    row = connection.execute(select(*_ATTEMPT_COLUMNS).where(attempts.c.id == attempt_id)).mappings().first()
+    return None if row is None else Attempt(**row)
+
+
+def find_attempt_by_reference(connection: Connection, provider: str, reference: str) -> Attempt | None:
+    query = select(*_ATTEMPT_COLUMNS).where(
+        attempts.c.provider == provider, attempts.c.reference == reference
+    )
+    row = connection.execute(query).mappings().first()
+    return None if row is None else Attempt(**row)
+
+
+def add_attempt(connection: Connection, values: Mapping[str, Any]) -> Attempt:
+    """Write down the intention to try; the caller holds the payment's lock."""
+    row = connection.execute(insert(attempts).values(**values).returning(*_ATTEMPT_COLUMNS)).mappings().one()
+    return Attempt(**row)
+
+
+def move_attempt(
+    connection: Connection, attempt_id: str, event: AttemptEvent, values: Mapping[str, Any] | None = None
+) -> bool:
+    """Compare-and-set by the table of attempts; False when the event is not possible now."""
+    from_states = sources(ATTEMPT_TABLE, event)
+    to_state = ATTEMPT_TABLE[from_states[0], event]
+    done = connection.execute(
+        update(attempts)
+        .where(attempts.c.id == attempt_id, attempts.c.state.in_([state.value for state in from_states]))
+        .values(state=to_state.value, **(values or {}))
+    )
+    return done.rowcount == 1
+
+
+def unknown_money(connection: Connection) -> Sequence[tuple[str, int, int, datetime]]:
+    """Money whose fate is not known, by provider: name, how many, their sum in VND, and the oldest's time."""
+    rows = connection.execute(
+        text(
+            "SELECT a.provider, count(*) AS many, sum(p.amount_vnd)::bigint AS vnd, min(a.created_at) AS oldest "
+            "FROM attempts a JOIN payments p ON p.id = a.payment_id "
+            "WHERE a.state IN ('unknown', 'intended') GROUP BY a.provider ORDER BY a.provider"
+        )
+    )
+    return [(row.provider, int(row.many), int(row.vnd), row.oldest) for row in rows]
+
+
+def count_by_state(connection: Connection) -> Mapping[str, int]:
+    rows = connection.execute(select(payments.c.state, func.count()).group_by(payments.c.state))
+    return {str(state): int(count) for state, count in rows}

@@ -1,0 +1,84 @@
+"""Receipts and their gap-free numbers."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, text, update
+
+from gateway.domain.receipt import receipt_number
+from gateway.store.tables import receipts
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    id: str
+    payment_id: str
+    series: str
+    number: int
+    receipt_number: str
+    state: str
+    facts_sealed: bytes
+    pdf_sha256: str | None
+    json_sha256: str | None
+    created_at: datetime
+    issued_at: datetime | None
+
+
+_COLUMNS = [receipts.c[name] for name in Receipt.__slots__]
+
+
+def take_number(connection: Connection, series: str) -> int:
+    """The next number of a series. It commits with the receipt that takes it, so no gap can be left."""
+    return int(
+        connection.execute(
+            text(
+                "INSERT INTO receipt_series AS s (series, last) VALUES (:series, 1) "
+                "ON CONFLICT (series) DO UPDATE SET last = s.last + 1 RETURNING last"
+            ),
+            {"series": series},
+        ).scalar_one()
+    )
+
+
+def add(connection: Connection, *, payment_id: str, series: str, number: int, facts_sealed: bytes) -> str:
+    """The id of the new receipt. Raises `IntegrityError` when the payment has a live one."""
+    return str(
+        connection.execute(
+            insert(receipts)
+            .values(
+                payment_id=payment_id,
+                series=series,
+                number=number,
+                receipt_number=receipt_number(series, number),
+                state="numbered",
+                facts_sealed=facts_sealed,
+            )
+            .returning(receipts.c.id)
+        ).scalar_one()
+    )
+
+
+def find(connection: Connection, receipt_id: str) -> Receipt | None:
+    row = connection.execute(select(*_COLUMNS).where(receipts.c.id == receipt_id)).mappings().first()
+    return None if row is None else Receipt(**row)
+
+
+def live_of(connection: Connection, payment_id: str) -> Receipt | None:
+    """The receipt of a payment that is neither cancelled nor replaced."""
+    query = select(*_COLUMNS).where(
+        receipts.c.payment_id == payment_id, receipts.c.state.in_(["numbered", "issued"])
+    )
+    row = connection.execute(query).mappings().first()
+    return None if row is None else Receipt(**row)
+
+
+def issue(
+    connection: Connection, receipt_id: str, *, pdf_sha256: str, json_sha256: str, now: datetime
+) -> bool:
+    """The paper is made: numbered becomes issued. False when it was before."""
+    done = connection.execute(
+        update(receipts)
+        .where(receipts.c.id == receipt_id, receipts.c.state == "numbered")
+        .values(state="issued", pdf_sha256=pdf_sha256, json_sha256=json_sha256, issued_at=now)
+    )
+    return done.rowcount == 1

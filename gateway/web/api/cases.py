@@ -1,0 +1,100 @@
+"""Cases by REST."""
+
+import base64
+import hashlib
+import hmac
+
+from apiflask import APIBlueprint
+from flask import request
+
+from gateway.domain.errors import Malformed
+from gateway.service import cases, show
+from gateway.service.cases import Caller
+from gateway.store import cases as store
+from gateway.store import spine
+from gateway.web.api.models import CaseIn, CaseOut, DocumentOut, TransitionIn
+from gateway.web.auth import caller
+from gateway.web.context import web
+
+blueprint = APIBlueprint("cases", __name__, url_prefix="/v1/cases", tag="Cases")
+
+REPR_DIGEST = "sha-256"
+
+
+def _shown(who: Caller, case_code: str) -> dict[str, object]:
+    shared = web().context
+    case = cases.find(shared, who, case_code)
+    with shared.engine.connect() as connection:
+        documents = list(store.documents(connection, case_code))
+        paid_vnd, owed_vnd = store.paid_and_owed(connection, case_code)
+        timeline = list(spine.of_case(connection, case_code))
+    return show.case(shared, case, documents, max(owed_vnd - paid_vnd, 0), timeline)
+
+
+@blueprint.post("")
+@blueprint.input(CaseIn, arg_name="wanted")
+@blueprint.output(CaseOut, status_code=201)
+def register(wanted: CaseIn) -> tuple[dict[str, object], int]:
+    """Register a case; what it owes follows from the procedure's fee rules in force today."""
+    who, shared = caller("cases:write"), web().context
+    case, is_new = cases.register(shared, who, wanted.model_dump(), shared.clock())
+    return _shown(who, case.case_code), 201 if is_new else 200
+
+
+@blueprint.get("/<case_code>")
+@blueprint.output(CaseOut)
+def get(case_code: str) -> dict[str, object]:
+    """State, what is owed, deadline and why, timeline, links."""
+    return _shown(caller("read"), case_code)
+
+
+@blueprint.put("/<case_code>/documents/<document_code>")
+@blueprint.output(DocumentOut)
+def put_document(case_code: str, document_code: str) -> dict[str, object]:
+    """The whole body of an announced document; Repr-Digest is checked, and its size and SHA-256 as announced."""
+    who, shared = caller("cases:write"), web().context
+    content = _checked_body()
+    kept = cases.store_document(shared, who, case_code, document_code, content, shared.clock())
+    return {"code": kept.code, "sha256": kept.sha256, "size_bytes": kept.size_bytes}
+
+
+@blueprint.post("/<case_code>/submit")
+@blueprint.output(CaseOut)
+def submit(case_code: str) -> dict[str, object]:
+    """Hand the case in; the answer carries the signed submission receipt (JWS)."""
+    who, shared = caller("cases:write"), web().context
+    cases.submit(shared, who, case_code, shared.clock())
+    return _shown(who, case_code)
+
+
+@blueprint.post("/<case_code>/transitions")
+@blueprint.input(TransitionIn, arg_name="wanted")
+@blueprint.output(CaseOut)
+def transition(case_code: str, wanted: TransitionIn) -> dict[str, object]:
+    """What the agency decides."""
+    who, shared = caller("cases:write"), web().context
+    cases.transition(shared, who, case_code, wanted.model_dump(), shared.clock())
+    return _shown(who, case_code)
+
+
+@blueprint.put("/<case_code>/result")
+@blueprint.output(DocumentOut)
+def put_result(case_code: str) -> dict[str, object]:
+    """The signed result document."""
+    who, shared = caller("cases:write"), web().context
+    content = _checked_body()
+    described = {"name": "result", "media_type": request.mimetype or "application/octet-stream"}
+    kept = cases.store_result(shared, who, case_code, described, content, shared.clock())
+    return {"code": kept.code, "sha256": kept.sha256, "size_bytes": kept.size_bytes}
+
+
+def _checked_body() -> bytes:
+    """The body, whose Repr-Digest (RFC 9530) must be there and agree. Raises `Malformed`."""
+    content = request.get_data(cache=True)
+    given = dict(
+        part.strip().partition("=")[::2] for part in request.headers.get("Repr-Digest", "").split(",")
+    )
+    wanted = b":" + base64.b64encode(hashlib.sha256(content).digest()) + b":"
+    if not hmac.compare_digest(given.get(REPR_DIGEST, "").encode(), wanted):
+        raise Malformed("Repr-Digest with sha-256 of the whole document is asked for, and must agree")
+    return content

@@ -1,0 +1,66 @@
+"""Procedures that anyone may read, and how the gateway itself is."""
+
+from dataclasses import asdict
+from datetime import date
+
+from apiflask import APIBlueprint
+from flask import request
+
+from gateway.domain.procedure import Procedure
+from gateway.service import cases, show
+from gateway.store import payments as store
+from gateway.web.api.models import ProceduresOut, Shown, StatusOut
+from gateway.web.auth import caller
+from gateway.web.context import web
+
+blueprint = APIBlueprint("catalogue", __name__, url_prefix="/v1", tag="Catalogue")
+
+
+def _shown(procedure: Procedure) -> dict[str, object]:
+    known = asdict(procedure)
+    for rule in known["fees"]:
+        for name in ("from_on", "to_on"):
+            on = rule[name]
+            rule[name] = on.isoformat() if isinstance(on, date) else None
+    return known
+
+
+@blueprint.get("/procedures")
+@blueprint.output(ProceduresOut)
+def procedures() -> dict[str, object]:
+    """The catalogue; filters `level` and `q` (a part of the name or code)."""
+    caller("read")
+    level, part = request.args.get("level"), request.args.get("q", "").casefold()
+    found = [
+        _shown(each)
+        for each in web().context.procedures.values()
+        if level in {None, str(each.level)}
+        and part in f"{each.code} {each.name_vi} {each.name_en}".casefold()
+    ]
+    return {"procedures": found}
+
+
+@blueprint.get("/procedures/<code>")
+@blueprint.output(Shown)
+def procedure(code: str) -> dict[str, object]:
+    """All that must be known of a procedure: documents, fees with dates and legal basis, time, result."""
+    caller("read")
+    return _shown(cases.find_procedure(web().context, code))
+
+
+@blueprint.get("/status")
+@blueprint.output(StatusOut)
+def status() -> dict[str, object]:
+    """How much money is in unknown state, by provider, with the oldest's time."""
+    caller("read")
+    shared = web().context
+    with shared.engine.connect() as connection:
+        unknown = store.unknown_money(connection)
+    return {
+        "unknown_money": [
+            {"provider": name, "count": many, "sum_vnd": vnd, "oldest_at": show.moment(oldest)}
+            for name, many, vnd, oldest in unknown
+        ],
+        "providers": sorted(shared.providers),
+        "operators": sorted(shared.operators),
+    }

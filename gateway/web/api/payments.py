@@ -1,0 +1,146 @@
+"""Payments by REST."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from apiflask import APIBlueprint
+from flask import Response, request
+
+from gateway.domain import payment as rules
+from gateway.domain.errors import Malformed
+from gateway.service import attempts, payments, receipts, show
+from gateway.service.attempts import Guest
+from gateway.store import payments as store
+from gateway.store import receipts as receipt_store
+from gateway.web.api.models import AttemptIn, AttemptOut, PaymentIn, PaymentOut, PaymentPage
+from gateway.web.auth import caller
+from gateway.web.context import web
+
+blueprint = APIBlueprint("payments", __name__, url_prefix="/v1/payments", tag="Payments")
+
+T = TypeVar("T")
+
+LARGEST_PAGE = 500
+RECEIPT_ANSWERS: dict[int | str, Any] = {
+    200: {
+        "description": "The receipt",
+        "content": {
+            "application/pdf": {"schema": {"type": "string", "format": "binary"}},
+            "application/json": {"schema": {"type": "object"}},
+        },
+    }
+}
+DEFAULT_PAGE = 100
+
+
+def _shown(payment: store.Payment) -> dict[str, object]:
+    shared = web().context
+    with shared.engine.connect() as connection:
+        receipt = receipt_store.live_of(connection, payment.id) if payment.paid_at else None
+    number = receipt.receipt_number if receipt is not None and receipt.state == "issued" else None
+    return show.payment(shared, payment, number)
+
+
+@blueprint.post("")
+@blueprint.input(PaymentIn, arg_name="wanted")
+@blueprint.output(PaymentOut, status_code=201)
+def create(wanted: PaymentIn) -> tuple[dict[str, object], int]:
+    """Order a payment: the signed request is kept with it."""
+    who, shared = caller("payments:write"), web().context
+    if wanted.provider is not None:
+        attempts.find_provider(shared, wanted.provider)
+    payment, is_new = payments.create(shared, who, wanted.model_dump(), shared.clock())
+    return _shown(payment), 201 if is_new else 200
+
+
+@blueprint.get("")
+@blueprint.output(PaymentPage)
+def listed() -> dict[str, object]:
+    """A page of payments, newest first; filters `case_code reference state from to`, then `cursor limit`."""
+    who, shared = caller("read"), web().context
+    limit = min(_given("limit", int) or DEFAULT_PAGE, LARGEST_PAGE)
+    with shared.engine.connect() as connection:
+        found = store.listed(
+            connection,
+            who.portal_id,
+            case_code=request.args.get("case_code"),
+            reference=request.args.get("reference"),
+            states=_states(request.args.get("state")),
+            created_from=_given("from", datetime.fromisoformat),
+            created_to=_given("to", datetime.fromisoformat),
+            before_id=request.args.get("cursor"),
+            limit=limit,
+        )
+    return {
+        "payments": [_shown(each) for each in found],
+        "next_cursor": found[-1].id if len(found) == limit else None,
+    }
+
+
+def _given(name: str, read: Callable[[str], T]) -> T | None:
+    text = request.args.get(name)
+    if text is None:
+        return None
+    try:
+        value = read(text)
+    except ValueError:
+        raise Malformed(f"{name} cannot be read") from None
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise Malformed(f"{name} is a time with offset")
+    if isinstance(value, int) and value < 1:
+        raise Malformed(f"{name} is at least 1")
+    return value
+
+
+def _states(public: str | None) -> list[str] | None:
+    """The inner states behind a public one."""
+    if public is None:
+        return None
+    found = [inner.value for inner, shown in rules.PUBLIC.items() if shown.value == public]
+    if not found:
+        raise Malformed("state is not one of the public states of a payment")
+    return found
+
+
+@blueprint.get("/<payment_id>")
+@blueprint.output(PaymentOut)
+def get(payment_id: str) -> dict[str, object]:
+    """A payment as it stands."""
+    return _shown(payments.find(web().context, caller("read"), payment_id))
+
+
+@blueprint.post("/<payment_id>/cancel")
+@blueprint.output(PaymentOut)
+def cancel(payment_id: str) -> dict[str, object]:
+    """Stop asking for the money; idempotent. Money that comes all the same still counts."""
+    who, shared = caller("payments:write"), web().context
+    return _shown(payments.cancel(shared, who, payment_id, shared.clock()))
+
+
+@blueprint.post("/<payment_id>/attempts")
+@blueprint.input(AttemptIn, arg_name="wanted")
+@blueprint.output(AttemptOut, status_code=201)
+def attempt(payment_id: str, wanted: AttemptIn) -> dict[str, object]:
+    """Start a try at a provider, for portals that show the choice themselves."""
+    who, shared = caller("payments:write"), web().context
+    payments.find(shared, who, payment_id)
+    guest = Guest(client_ip=request.remote_addr or "127.0.0.1", locale="vi")
+    made = attempts.start(shared, payment_id, wanted.provider, guest, shared.clock())
+    return {
+        "id": made.id,
+        "provider": made.provider,
+        "state": made.state,
+        "redirect_url": made.redirect_url,
+    }
+
+
+@blueprint.get("/<payment_id>/receipt")
+@blueprint.doc(responses=RECEIPT_ANSWERS)
+def receipt(payment_id: str) -> Response:
+    """The receipt as signed PDF or canonical JSON, by Accept."""
+    offered = ["application/pdf", "application/json"]
+    kind = request.accept_mimetypes.best_match(offered, default="application/pdf")
+    name = "json" if kind == "application/json" else "pdf"
+    content = receipts.paper_of(web().context, caller("read"), payment_id, name)
+    return Response(content, content_type=kind)

@@ -1,0 +1,90 @@
+"""The Flask application, put together from what it is given."""
+
+import json
+import uuid
+from urllib.parse import unquote_to_bytes
+
+import structlog
+from apiflask import APIFlask
+from apiflask.exceptions import HTTPError
+from flask import Response, g, request
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from gateway.web import auth, pay, plain, problems
+from gateway.web.api import cases, catalogue, deliveries, payments, webhooks
+from gateway.web.context import Web, web
+
+log = structlog.get_logger()
+
+VERSION = "0.1.0"
+UPLOADS = ("documents", "result")
+API = (catalogue, cases, payments, deliveries, webhooks)
+
+
+def create_app(given: Web) -> APIFlask:
+    """The application. It opens nothing by itself: connections, keys and partners come in `given`."""
+    app = APIFlask("gateway.web", title="Cổng 4", version=VERSION, docs_path=None, static_url_path="/static")
+    app.extensions["cong4"] = given
+    app.config["OPENAPI_VERSION"] = "3.1.0"
+    app.config["MAX_CONTENT_LENGTH"] = given.max_body_bytes
+    app.config["SYNC_LOCAL_SPEC"] = False
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    problems.register(app)
+    app.error_processor(_of_apiflask)
+    app.before_request(_open)
+    app.after_request(_close)
+    for module in API:
+        module.blueprint.before_request(_api_request)
+        module.blueprint.after_request(auth.sign_answer)
+        app.register_blueprint(module.blueprint)
+    app.register_blueprint(plain.blueprint)
+    app.register_blueprint(pay.blueprint)
+    return app
+
+
+def _of_apiflask(error: HTTPError) -> Response:
+    if error.status_code == 422 and isinstance(error.detail, dict):  # noqa: PLR2004 - as the contract says
+        return problems.of_validation(error.detail)
+    problem = problems.HTTP_PROBLEMS.get(error.status_code, problems.HTTP_PROBLEMS[500])
+    return problems.answer(problem, problem.title)
+
+
+def _open() -> None:
+    """Every request has a trace id, and none may carry a zero byte: the database could not even look for it."""
+    g.trace_id = uuid.uuid4().hex
+    if b"\x00" in unquote_to_bytes(request.query_string) or "\x00" in request.path:
+        raise BadRequest("a zero byte is part of no path and no query")
+
+
+def _close(response: Response) -> Response:
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if response.mimetype == "text/html":
+        response.headers["Content-Security-Policy"] = (
+            "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; "
+            "base-uri 'none'; frame-ancestors 'none'"
+        )
+        response.headers["Cache-Control"] = "no-store"
+    # the rule is logged, never the path: a path can hold an unguessable link
+    rule = request.url_rule.rule if request.url_rule is not None else "-"
+    log.info("request", method=request.method, rule=rule, status=response.status_code, trace_id=g.trace_id)
+    return response
+
+
+def _api_request() -> None:
+    is_upload = request.method == "PUT" and bool(set(UPLOADS) & set(request.path.split("/")))
+    request.max_content_length = web().max_document_bytes if is_upload else web().max_body_bytes
+    auth.authenticate()
+    if (
+        request.method in {"POST", "PATCH"}
+        and request.get_data(cache=True)
+        and request.mimetype != "application/json"
+    ):
+        raise UnsupportedMediaType("the body is application/json")
+
+
+def openapi_text(app: APIFlask) -> str:
+    """The OpenAPI document as it is kept in `docs/openapi.json`."""
+    with app.test_request_context():
+        spec = app.spec
+    return json.dumps(spec, ensure_ascii=False, indent=1, sort_keys=True) + "\n"

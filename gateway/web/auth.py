@@ -1,0 +1,99 @@
+"""Who calls, and how they prove it: RFC 9421 signatures of portals; our answers are signed in return.
+
+The message is kept with its signature before anything is done by it, and its nonce is used up: what was ordered can be
+proved later, and cannot be ordered again by a copy.
+"""
+
+import structlog
+from flask import Response, g, request
+
+from gateway.domain.errors import BadSignature
+from gateway.service.cases import Caller
+from gateway.store import inbox, portals
+from gateway.web.context import message, web
+from gateway.web.problems import ScopeMissing
+from signing import http_messages
+from signing.errors import SigningError, UnknownKey
+from signing.keys import PublicKey
+from signing.public_pem import load_public
+
+log = structlog.get_logger()
+
+
+def authenticate() -> None:
+    """Before each request under `/v1`. Raises `BadSignature`."""
+    shared = web().context
+    now = shared.clock()
+    came = message()
+    known: dict[str, portals.Credential] = {}
+
+    def resolve(keyid: str) -> PublicKey:
+        with shared.engine.connect() as connection:
+            found = portals.find_credential(connection, keyid)
+        if found is None or found.live != shared.live:
+            raise UnknownKey("no such key")
+        known[keyid] = found
+        return load_public(found.public_pem)
+
+    url = f"{shared.public_url}{came.path}" + (f"?{came.query.decode('latin-1')}" if came.query else "")
+    try:
+        verified = http_messages.verify_request(
+            came.method, url, came.headers, came.body, resolve_key=resolve, now=now
+        )
+    except SigningError as error:
+        with shared.engine.begin() as connection:
+            inbox.record(connection, "portal", came, "bad_signature", now)
+        log.warning("signature_refused", path=came.path, error=type(error).__name__)
+        raise BadSignature(f"{type(error).__name__}: {error}") from None
+    credential = known[verified.keyid]
+    with shared.engine.begin() as connection:
+        kept = inbox.record_signed(
+            connection,
+            message=came,
+            keyid=verified.keyid,
+            nonce=verified.nonce,
+            now=now,
+            portal_id=credential.portal_id,
+        )
+    if kept is None:
+        raise BadSignature("this nonce was used before: the message is a copy")
+    g.caller = Caller(credential.portal_id, credential.agency_code, f"inbox:{kept}")
+    g.scopes = frozenset(credential.scopes)
+    g.signature_label = verified.label
+
+
+def caller(scope: str) -> Caller:
+    """The portal that asks. Raises `ScopeMissing` when its key may not do this."""
+    if scope not in g.scopes:
+        raise ScopeMissing(f"this key does not have the scope {scope}")
+    assert isinstance(g.caller, Caller)
+    return g.caller
+
+
+def sign_answer(response: Response) -> Response:
+    """After each request under `/v1`: our signature over status, body and the request that it answers."""
+    shared = web()
+    body = response.get_data()
+    response.headers.extend(
+        http_messages.sign_response(
+            response.status_code,
+            {"content-type": response.content_type or ""},
+            body,
+            key=shared.http_key.private_key,
+            keyid=shared.http_key.kid,
+            created=shared.context.clock(),
+            answering=_answered(),
+            request_label=g.get("signature_label"),
+        )
+    )
+    return response
+
+
+def _answered() -> http_messages.Request | None:
+    """The request, where it was proved to be genuine: an answer to an unproved one binds nothing."""
+    if g.get("signature_label") is None:
+        return None
+    url = f"{web().context.public_url}{request.path}"
+    if request.query_string:
+        url += f"?{request.query_string.decode('latin-1')}"
+    return http_messages.Request(request.method, url, message().headers)

@@ -1,0 +1,41 @@
+"""What the web layer is given, and the message as it came."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import current_app, request
+
+from gateway.ports import InboundMessage
+from gateway.service.context import Context
+from signing.keystore import StoredKey
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """The use cases' context, the key that our answers are signed with, and limits in bytes."""
+
+    context: Context
+    http_key: StoredKey
+    jwks: dict[str, Any]
+    max_body_bytes: int
+    max_document_bytes: int
+    is_ready: Callable[[], str | None]
+    scrape: Callable[[], bytes]
+
+
+def web() -> Web:
+    found = current_app.extensions["cong4"]
+    assert isinstance(found, Web)
+    return found
+
+
+def message() -> InboundMessage:
+    """The request as it came: raw query, raw body, header names in lower case."""
+    return InboundMessage(
+        method=request.method,
+        path=request.path,
+        query=request.query_string,
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=request.get_data(cache=True),
+    )

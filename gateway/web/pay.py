@@ -1,0 +1,201 @@
+"""The citizen's pages: choose and pay, see what became of it, follow the case.
+
+No script is needed: a page that waits reloads itself. What is told is true: while we wait it says that we wait.
+"""
+
+from dataclasses import dataclass
+
+from flask import Blueprint, redirect, render_template, request
+from werkzeug.wrappers import Response
+
+from gateway.domain import payment as rules
+from gateway.domain.case import NATIONAL, CaseState
+from gateway.domain.errors import Forbidden, GatewayError, NotFound, Refused, Unreachable
+from gateway.domain.machine import allowed
+from gateway.domain.money import format_vnd
+from gateway.domain.payment import PaymentEvent, PaymentState, PublicPayment
+from gateway.service import attempts, tracking
+from gateway.service.attempts import Guest
+from gateway.service.cases import VIETNAM
+from gateway.store import cases as case_store
+from gateway.store import payments as store
+from gateway.store import receipts as receipt_store
+from gateway.web.context import web
+
+blueprint = Blueprint("pay", __name__)
+
+WAIT_S = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What the citizen is told in a state, in two languages (failure X05: waiting is never called a failure)."""
+
+    title_vi: str
+    title_en: str
+    text_vi: str
+    text_en: str
+    waits: bool = False
+
+
+WORDS: dict[PublicPayment, Wording] = {
+    PublicPayment.CREATED: Wording(
+        "Chưa thanh toán",
+        "Not paid yet",
+        "Chọn một cách thanh toán bên dưới. Tiền vào thẳng tài khoản của cơ quan thu.",
+        "Choose a way to pay below. The money goes straight to the agency's account.",
+    ),
+    PublicPayment.PENDING: Wording(
+        "Đang chờ kết quả thanh toán",
+        "Waiting for the result of the payment",
+        "Nếu ông/bà đã trả tiền, không cần trả lại: chúng tôi đang hỏi nơi thu và sẽ báo ngay tại đây.",
+        "If you have paid, there is no need to pay again: we are asking the provider and will tell you here.",
+        waits=True,
+    ),
+    PublicPayment.SUCCESS: Wording(
+        "Đã thanh toán",
+        "Paid",
+        "Cơ quan thu đã được báo. Biên lai được cấp ngay sau đây.",
+        "The agency has been told. The receipt is issued right away.",
+    ),
+    PublicPayment.FAILED: Wording(
+        "Lần thanh toán vừa rồi không thành công",
+        "The last try did not succeed",
+        "Ông/bà có thể thử lại. Nếu tài khoản vẫn bị trừ tiền, khoản tiền đó vẫn được ghi nhận khi nơi thu báo về.",
+        "You may try again. If your account was charged all the same, the money still counts once it is reported.",
+    ),
+    PublicPayment.CANCELLED: Wording(
+        "Yêu cầu thanh toán đã được hủy",
+        "The request to pay was cancelled",
+        "Không cần trả khoản này nữa. Nếu đã lỡ trả, khoản tiền vẫn được ghi nhận.",
+        "Nothing is to be paid any more. If you paid all the same, the money still counts.",
+    ),
+    PublicPayment.EXPIRED: Wording(
+        "Đã hết thời hạn thanh toán",
+        "The time to pay is over",
+        "Hãy quay lại cổng dịch vụ công để lấy yêu cầu mới. Nếu đã lỡ trả, khoản tiền vẫn được ghi nhận.",
+        "Please go back to the portal for a new request. If you paid all the same, the money still counts.",
+    ),
+}
+assert set(WORDS) == set(PublicPayment), "every public state is put in words"
+
+PROVIDER_NAMES = {
+    "vnpay": "VNPAY",
+    "dvcqg": "Nền tảng thanh toán Cổng Dịch vụ công quốc gia",
+}
+
+
+def _page(payment: store.Payment, problem: str | None = None, status: int = 200) -> tuple[str, int]:
+    shared = web().context
+    state = PaymentState(payment.state)
+    with shared.engine.connect() as connection:
+        receipt = receipt_store.live_of(connection, payment.id) if payment.paid_at else None
+    page = render_template(
+        "pay.html",
+        payment=payment,
+        words=WORDS[rules.PUBLIC[state]],
+        can_pay=PaymentEvent.START in allowed(rules.TABLE, state),
+        providers=[(name, PROVIDER_NAMES.get(name, name)) for name in sorted(shared.providers)],
+        lines=[(line["kind"], line["name"], format_vnd(line["amount_vnd"])) for line in payment.lines],
+        total=format_vnd(payment.amount_vnd),
+        receipt_number=receipt.receipt_number if receipt and receipt.state == "issued" else None,
+        wait_s=WAIT_S,
+        problem=problem,
+    )
+    return page, status
+
+
+def _find(token: str) -> store.Payment:
+    with web().context.engine.connect() as connection:
+        found = store.find_by_token(connection, token)
+    if found is None:
+        raise NotFound("no payment has this link")
+    return found
+
+
+@blueprint.get("/pay/<token>")
+def page(token: str) -> tuple[str, int]:
+    return _page(_find(token))
+
+
+@blueprint.post("/pay/<token>")
+def choose(token: str) -> Response | tuple[str, int]:
+    """Send the citizen on to the chosen provider."""
+    payment, shared = _find(token), web().context
+    guest = Guest(client_ip=request.remote_addr or "127.0.0.1", locale="vi")
+    try:
+        attempt = attempts.start(shared, payment.id, request.form.get("provider", ""), guest, shared.clock())
+    except Unreachable:
+        return _page(
+            payment,
+            "Chưa kết nối được nơi thu, chưa có khoản tiền nào bị trừ. Xin thử lại. / "
+            "The provider cannot be reached; nothing was charged. Please try again.",
+            503,
+        )
+    except Refused:
+        return _page(
+            payment,
+            "Nơi thu chưa nhận yêu cầu này, chưa có khoản tiền nào bị trừ. Xin chọn cách khác. / "
+            "The provider did not take this request; nothing was charged. Please choose another.",
+            502,
+        )
+    except (Forbidden, NotFound) as error:
+        return _page(_find(token), _why(error), 409)
+    return redirect(attempt.redirect_url or f"/pay/{token}", 303)
+
+
+def _why(error: GatewayError) -> str:
+    if isinstance(error, NotFound):
+        return "Không có nơi thu này. / There is no such provider."
+    return (
+        "Lúc này chưa trả được: khoản này đã trả, đã hết hạn, hoặc đang được kiểm tra. / "
+        "It cannot be paid now: it is paid, over, or being looked into."
+    )
+
+
+@blueprint.get("/return/<provider>/<token>")
+def come_back(provider: str, token: str) -> Response:
+    """Where a provider sends the browser back to: it shows, and never decides."""
+    if provider not in web().context.providers:
+        raise NotFound("no payment provider has this name")
+    return redirect(f"/pay/{_find(token).token}", 303)
+
+
+@blueprint.get("/track/<token>")
+def track(token: str) -> str:
+    """The timeline of a case, by its unguessable link."""
+    with web().context.engine.connect() as connection:
+        case = case_store.find_by_token(connection, token)
+    if case is None:
+        raise NotFound("no case has this link")
+    return _timeline(case)
+
+
+@blueprint.route("/track", methods=["GET", "POST"])
+def ask_track() -> tuple[str, int]:
+    """By case code and the last four digits of the phone number given, with a limit on tries."""
+    if request.method == "GET":
+        return render_template("track_form.html", problem=None), 200
+    shared = web().context
+    code, digits = request.form.get("case_code", "").strip(), request.form.get("phone", "").strip()
+    outcome = tracking.look_up(shared, code, digits, shared.clock())
+    if outcome.case is not None:
+        return _timeline(outcome.case), 200
+    if outcome.too_many:
+        problem = "Đã thử quá nhiều lần, xin chờ 15 phút. / Too many tries, please wait 15 minutes."
+        return render_template("track_form.html", problem=problem), 429
+    problem = "Mã hồ sơ hoặc số điện thoại không khớp. / The case code or the phone number does not fit."
+    return render_template("track_form.html", problem=problem), 404
+
+
+def _timeline(case: case_store.Case) -> str:
+    shared = web().context
+    state = CaseState(case.state)
+    return render_template(
+        "track.html",
+        case=case,
+        procedure=shared.procedures[case.procedure_code],
+        state_words=NATIONAL[state][1] if state in NATIONAL else "Bản nháp, chưa nộp",
+        steps=[(step.at.astimezone(VIETNAM), step.vi, step.en) for step in tracking.steps(shared, case)],
+        next_step=tracking.next_step(state),
+    )

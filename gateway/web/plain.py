@@ -1,0 +1,59 @@
+"""What is not for portals: provider callbacks, health, metrics, our public keys, the first page."""
+
+from flask import Blueprint, Response, jsonify, render_template
+
+from gateway.domain.errors import NotFound
+from gateway.service import reports
+from gateway.web.context import message, web
+from gateway.web.problems import HTTP_PROBLEMS, PROBLEMS
+
+blueprint = Blueprint("plain", __name__)
+
+
+@blueprint.route("/callbacks/<provider>", methods=["GET", "POST"])
+def callback(provider: str) -> Response:
+    """A provider's own message, answered in its own words."""
+    shared = web().context
+    try:
+        adapter = shared.providers[provider]
+    except KeyError:
+        raise NotFound("no payment provider has this name") from None
+    made = reports.hear(shared, adapter, message(), shared.clock())
+    return Response(made.body, made.status, dict(made.headers))
+
+
+@blueprint.get("/")
+def index() -> str:
+    return render_template("index.html", providers=sorted(web().context.providers))
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    """The process lives."""
+    return jsonify(status="ok")
+
+
+@blueprint.get("/readyz")
+def readyz() -> tuple[Response, int]:
+    """The database answers and has the schema of this code."""
+    why_not = web().is_ready()
+    return (jsonify(status="ok"), 200) if why_not is None else (jsonify(status="not ready", why=why_not), 503)
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """Figures for Prometheus."""
+    return Response(web().scrape(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@blueprint.get("/.well-known/jwks.json")
+def jwks() -> Response:
+    """The public keys that our answers, webhooks and papers are signed with."""
+    return jsonify(web().jwks)
+
+
+@blueprint.get("/docs/errors")
+def errors() -> str:
+    """What each problem means, in two languages."""
+    known = {each.code: each for each in [*HTTP_PROBLEMS.values(), *PROBLEMS.values()]}
+    return render_template("errors.html", problems=sorted(known.values(), key=lambda each: each.code))

@@ -1,0 +1,145 @@
+"""Errors as `application/problem+json` (RFC 9457). Each `code` has its paragraph in `docs/errors.md`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from gateway.domain.errors import (
+    BadSignature,
+    Forbidden,
+    ForeignPartner,
+    GatewayError,
+    Incomplete,
+    Malformed,
+    Misconfigured,
+    NotFound,
+    OutcomeUnknown,
+    PreconditionFailed,
+    ReferenceConflict,
+    Refused,
+    Unreachable,
+    Unsupported,
+)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One kind of problem: HTTP status, stable code, and a title in two languages."""
+
+    status: int
+    code: str
+    title: str
+    title_vi: str
+
+
+PROBLEMS: Mapping[type[GatewayError], Problem] = {
+    Malformed: Problem(422, "malformed", "The content is not as agreed", "Nội dung không đúng quy định"),
+    BadSignature: Problem(
+        401, "bad_signature", "The proof of origin does not hold", "Chữ ký số không hợp lệ"
+    ),
+    ForeignPartner: Problem(
+        401, "foreign_partner", "Meant for another partner", "Thông điệp gửi cho đơn vị khác"
+    ),
+    NotFound: Problem(404, "not_found", "No such thing, or not yours", "Không tìm thấy"),
+    ReferenceConflict: Problem(
+        409,
+        "reference_conflict",
+        "The reference is known with other content",
+        "Mã tham chiếu đã dùng cho nội dung khác",
+    ),
+    Forbidden: Problem(409, "not_possible_now", "Not possible in this state", "Chưa thực hiện được lúc này"),
+    Incomplete: Problem(422, "incomplete", "Something is missing", "Hồ sơ chưa đầy đủ"),
+    PreconditionFailed: Problem(412, "precondition_failed", "Your picture is out of date", "Dữ liệu đã cũ"),
+    Unreachable: Problem(503, "unreachable", "The other side cannot be reached", "Chưa kết nối được đối tác"),
+    OutcomeUnknown: Problem(
+        503, "outcome_unknown", "The outcome is not known yet", "Chưa rõ kết quả, đang kiểm tra"
+    ),
+    Refused: Problem(502, "refused", "The other side refused", "Đối tác từ chối"),
+    Unsupported: Problem(422, "unsupported", "This is not offered", "Chưa hỗ trợ"),
+    Misconfigured: Problem(500, "misconfigured", "A setting is wrong", "Cấu hình sai"),
+}
+
+HTTP_PROBLEMS: Mapping[int, Problem] = {
+    400: Problem(400, "bad_request", "The request cannot be read", "Không đọc được yêu cầu"),
+    401: Problem(401, "unauthenticated", "Who asks is not known", "Chưa xác thực"),
+    403: Problem(403, "scope", "The key may not do this", "Khóa không có quyền này"),
+    404: PROBLEMS[NotFound],
+    405: Problem(405, "method_not_allowed", "No such method here", "Phương thức không được hỗ trợ"),
+    413: Problem(413, "too_large", "The body is too large", "Nội dung quá lớn"),
+    415: Problem(415, "media_type", "Another media type is asked for", "Loại nội dung không được nhận"),
+    422: PROBLEMS[Malformed],
+    429: Problem(429, "too_many", "Too many tries", "Thử quá nhiều lần"),
+    500: Problem(500, "our_error", "An error of ours", "Lỗi của hệ thống"),
+}
+
+
+class ScopeMissing(Exception):  # noqa: N818 - named for what happened
+    """The key is genuine, but may not do this."""
+
+
+def answer(problem: Problem, detail: str, errors: list[dict[str, str]] | None = None) -> Response:
+    """The response for a problem; `errors` names fields or things one by one."""
+    body: dict[str, Any] = {
+        "type": f"/docs/errors#{problem.code}",
+        "title": problem.title,
+        "title_vi": problem.title_vi,
+        "status": problem.status,
+        "detail": detail,
+        "code": problem.code,
+        "trace_id": g.get("trace_id", ""),
+    }
+    if errors is not None:
+        body["errors"] = errors
+    return Response(
+        json.dumps(body, ensure_ascii=False), problem.status, content_type="application/problem+json"
+    )
+
+
+def of_error(error: GatewayError) -> Response:
+    problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
+    if isinstance(error, Incomplete):
+        return answer(
+            problem, str(error), [{"code": each.code, "reason": each.reason} for each in error.missing]
+        )
+    return answer(problem, str(error))
+
+
+def of_validation(detail: Mapping[str, Any]) -> Response:
+    """Unknown fields and bad values, field by field."""
+    errors = [
+        {"field": field, "reason": reason}
+        for fields in detail.values()
+        if isinstance(fields, Mapping)
+        for field, reasons in fields.items()
+        for reason in reasons
+    ]
+    return answer(PROBLEMS[Malformed], "some fields are unknown, missing or wrong", errors)
+
+
+def register(app: Flask) -> None:
+    app.register_error_handler(GatewayError, of_error)
+    app.register_error_handler(ScopeMissing, lambda error: answer(HTTP_PROBLEMS[403], str(error)))
+    app.register_error_handler(HTTPException, _of_http)
+    app.register_error_handler(Exception, _of_surprise)
+
+
+def _of_http(error: HTTPException) -> Response:
+    problem = HTTP_PROBLEMS.get(error.code or 500)
+    if problem is None:
+        code = error.code or 500
+        problem = Problem(code, f"http_{code}", error.name, error.name)
+    made = answer(problem, error.description or problem.title)
+    made.headers.extend({k: v for k, v in error.get_headers() if k.lower() in {"allow", "retry-after"}})
+    return made
+
+
+def _of_surprise(error: Exception) -> Response:
+    log.error("request_failed", path=request.path, error=type(error).__name__, trace_id=g.get("trace_id"))
+    return answer(HTTP_PROBLEMS[500], "nothing is lost; please try again")

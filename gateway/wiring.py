@@ -1,0 +1,282 @@
+"""The composition root: the only module that knows the real adapters."""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from apiflask import APIFlask
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from adapters import dvcqg, vnpay
+from adapters.statements import mt940
+from gateway import log
+from gateway.config import DvcqgSettings, Settings, VnpaySettings, VnpostSettings
+from gateway.domain.delivery import DeliveryState
+from gateway.domain.errors import Misconfigured
+from gateway.domain.procedure import Procedure, from_data
+from gateway.files import FolderFiles
+from gateway.http import Door
+from gateway.ports import Agency, HttpDoor, Party, PaymentProvider, PostalOperator, Press
+from gateway.service.context import Context, Schedules
+from gateway.store import embedded, migrate
+from gateway.store import jobs as job_store
+from gateway.store import payments as payment_store
+from gateway.store import webhooks as webhook_store
+from gateway.store.calls import CallJournal
+from gateway.store.engine import make_engine, make_pool
+from gateway.web.app import create_app
+from gateway.web.context import Web
+from postal import vnpost_ngsp
+from signing import jose, webhooks
+from signing.keys import Kind
+from signing.keystore import Keystore
+from signing.seal import Sealer
+
+HTTP, WEBHOOK, PAPER, DATA = "http", "webhook", "paper", "data"
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """One installation, opened: settings, the database's URL, its engine, its keys, and the use cases' context."""
+
+    settings: Settings
+    database_url: str
+    engine: Engine
+    keystore: Keystore
+    context: Context
+
+
+def database_url(settings: Settings) -> str:
+    """The URL of the database; starts the embedded one when no server is named."""
+    return settings.database_url or embedded.start(settings.var_dir / "pg").url
+
+
+@cache
+def house() -> House:
+    """The installation that the environment describes, opened once in a process."""
+    settings = Settings()
+    log.configure(settings.log_level)
+    return open_house(settings, database_url(settings))
+
+
+def open_house(settings: Settings, url: str) -> House:
+    """Open connections, keys and partners. Raises `Misconfigured`."""
+    engine, pool = make_engine(url), make_pool(url)
+    keystore = Keystore.open(settings.var_dir / "keys")
+    journal = CallJournal(pool)
+    door = Door(journal, allow_private=not settings.live)
+    paper_key = keystore.ensure(PAPER, Kind.P256, now=now())
+    context = Context(
+        engine=engine,
+        pool=pool,
+        sealer=Sealer(keystore.ensure_secret(DATA)),
+        providers=_providers(settings, door),
+        operators=_operators(settings, door),
+        formats={"mt940": mt940.parse},
+        agencies=_agencies(settings.agencies_file),
+        procedures=_procedures(),
+        calendar=_calendar(),
+        files=FolderFiles(settings.var_dir / "files"),
+        press=cache(lambda: _press(keystore)),
+        sign_jws=lambda payload, typ: jose.sign_compact(
+            payload, key=paper_key.private_key, kid=paper_key.kid, typ=typ
+        ),
+        sign_webhook=_webhook_signer(keystore),
+        webhook_door=door,
+        public_url=settings.public_url.rstrip("/"),
+        live=settings.live,
+        schedules=Schedules(settings.query_delays_s, settings.webhook_delays_s, settings.order_delays_s),
+        clock=now,
+        entropy=secrets.token_bytes,
+    )
+    return House(settings, url, engine, keystore, context)
+
+
+def _webhook_signer(keystore: Keystore) -> Callable[[str, datetime, bytes, bytes | None], str]:
+    key = keystore.ensure(WEBHOOK, Kind.ED25519, now=now()).private_key
+    assert isinstance(key, Ed25519PrivateKey)
+
+    def sign(message_id: str, at: datetime, body: bytes, secret: bytes | None) -> str:
+        return webhooks.sign(message_id=message_id, timestamp=at, body=body, secret=secret, private_key=key)
+
+    return sign
+
+
+def _press(keystore: Keystore) -> Press:
+    # typst and pyHanko are heavy: only a process that makes papers loads them
+    from gateway.render import ReceiptPress
+    from signing.certificates import ensure_certificate
+    from signing.pdf import PdfSigner
+
+    signer = ensure_certificate(keystore, "receipt", subject="Cổng 4", now=now())
+    return ReceiptPress(PdfSigner(signer.private_key, signer.certificate, signer.chain), location="Việt Nam")
+
+
+def _providers(settings: Settings, door: HttpDoor) -> Mapping[str, PaymentProvider]:
+    made: dict[str, PaymentProvider] = {}
+    if settings.vnpay is not None:
+        made["vnpay"] = vnpay.Vnpay(_vnpay(settings.vnpay), door)
+    if settings.dvcqg is not None:
+        made["dvcqg"] = dvcqg.Dvcqg(_dvcqg(settings.dvcqg), door)
+    return made
+
+
+def _vnpay(given: VnpaySettings) -> vnpay.Settings:
+    return vnpay.Settings(
+        tmn_code=given.tmn_code,
+        secret=given.secret.get_secret_value(),
+        pay_url=given.pay_url,
+        query_url=given.query_url,
+    )
+
+
+def _dvcqg(given: DvcqgSettings) -> dvcqg.Settings:
+    return dvcqg.Settings(
+        partner_code=given.partner_code,
+        secret=given.secret.get_secret_value(),
+        init_url=given.init_url,
+        query_url=given.query_url,
+    )
+
+
+def _operators(settings: Settings, door: HttpDoor) -> Mapping[str, PostalOperator]:
+    if settings.vnpost_ngsp is None:
+        return {}
+    operator = vnpost_ngsp.VnpostNgsp(_vnpost(settings.vnpost_ngsp), door, clock=now)
+    return {operator.name: operator}
+
+
+def _vnpost(given: VnpostSettings) -> vnpost_ngsp.Settings:
+    base = given.base_url.rstrip("/")
+    return vnpost_ngsp.Settings(
+        token_url=given.token_url,
+        order_url=f"{base}/order/post",
+        cancel_url=f"{base}/order/cancel",
+        tracking_url=f"{base}/order/tracking",
+        customer_code=given.customer_code,
+        consumer_key=given.consumer_key,
+        consumer_secret=given.consumer_secret.get_secret_value(),
+        repeated_order_is_known=given.repeated_order_is_known,
+        tracking_codes={code: DeliveryState(state) for code, state in given.tracking_codes.items()},
+    )
+
+
+def _agencies(path: Path | None) -> Mapping[str, Agency]:
+    if path is None:
+        return {}
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        return {row["code"]: _agency(row) for row in rows}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Misconfigured(f"the agencies file cannot be read: {type(error).__name__}") from error
+
+
+def _agency(row: Mapping[str, Any]) -> Agency:
+    sender = row.get("sender")
+    return Agency(
+        code=row["code"],
+        name=row["name"],
+        account=row["account"],
+        bank_bin=row["bank_bin"],
+        account_name=row["account_name"],
+        tax_code=row.get("tax_code", ""),
+        sender=None if sender is None else Party(**sender),
+    )
+
+
+def _data(*names: str) -> Any:
+    return json.loads(resources.files("gateway").joinpath("data", *names).read_text(encoding="utf-8"))
+
+
+def _procedures() -> Mapping[str, Procedure]:
+    folder = resources.files("gateway").joinpath("data", "procedures")
+    known = [from_data(_data("procedures", file.name)) for file in folder.iterdir()]
+    return {each.code: each for each in sorted(known, key=lambda each: each.code)}
+
+
+def _calendar() -> Mapping[date, bool]:
+    data = _data("calendar.json")
+    off = {date.fromisoformat(each): False for each in data["off"]}
+    return off | {date.fromisoformat(each): True for each in data["worked"]}
+
+
+# --- the web process ----------------------------------------------------------------------------
+
+
+def wsgi() -> APIFlask:
+    """What granian serves: one call in each of its processes."""
+    return make_app(house())
+
+
+def make_app(opened: House) -> APIFlask:
+    settings = opened.settings
+    http_key = opened.keystore.ensure(HTTP, Kind.ED25519, now=now())
+    return create_app(
+        Web(
+            context=opened.context,
+            http_key=http_key,
+            jwks=dict(opened.keystore.public_jwks(HTTP, WEBHOOK, PAPER)),
+            max_body_bytes=settings.max_body_bytes,
+            max_document_bytes=settings.max_document_bytes,
+            is_ready=lambda: why_not_ready(opened.engine),
+            scrape=_scraper(opened.engine),
+        )
+    )
+
+
+def why_not_ready(engine: Engine) -> str | None:
+    """None when the database answers and has our schema."""
+    try:
+        with engine.connect() as connection:
+            found = migrate.current(connection)
+    except SQLAlchemyError as error:
+        return type(error).__name__
+    return None if found == migrate.head() else f"schema {found}, code {migrate.head()}"
+
+
+class Figures:
+    """Figures read from the database at each scrape, so that every process tells the same."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> list[Metric]:
+        states = GaugeMetricFamily("cong4_payments", "Payments by state", labels=["state"])
+        jobs = GaugeMetricFamily("cong4_jobs", "Jobs by status", labels=["status"])
+        unknown = GaugeMetricFamily(
+            "cong4_unknown_money_vnd", "Money whose fate is not known", labels=["provider"]
+        )
+        oldest = GaugeMetricFamily(
+            "cong4_unknown_money_oldest_seconds", "Age of the oldest of it", labels=["provider"]
+        )
+        waiting = GaugeMetricFamily("cong4_webhooks_undelivered", "Webhook messages not delivered yet")
+        with self._engine.connect() as connection:
+            for state, count in payment_store.count_by_state(connection).items():
+                states.add_metric([state], count)
+            for status, count in job_store.counts(connection).items():
+                jobs.add_metric([status], count)
+            for provider, _, vnd, since in payment_store.unknown_money(connection):
+                unknown.add_metric([provider], vnd)
+                oldest.add_metric([provider], (now() - since).total_seconds())
+            waiting.add_metric([], webhook_store.undelivered(connection))
+        return [states, jobs, unknown, oldest, waiting]
+
+
+def _scraper(engine: Engine) -> Callable[[], bytes]:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Figures(engine))
+    return lambda: generate_latest(registry)

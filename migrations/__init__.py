@@ -1,0 +1,1 @@
+"""Alembic migrations; each runs under the code of the release before it."""
