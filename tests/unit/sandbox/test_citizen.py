@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from flask import Response, redirect, request
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sandbox.citizen import Citizen, read_page
@@ -36,7 +36,8 @@ def test_a_page_is_read_as_a_browser_reads_it() -> None:
     assert "Thanh toán & tra cứu VNPAY Cổng vi en Trợ giúp" == page.text
 
 
-@given(st.text() | st.from_regex(r"<(form|input|a|button|!\[|\?)[^>]{0,40}>?"))
+@given(st.text() | st.text(alphabet="<>![]-?/ abcD\"'=&#;x0"))
+@example("<![")
 def test_no_page_breaks_the_reader(html: str) -> None:
     page = read_page("http://h/", 200, html + '<a href="http://[">')
     assert ("http://h/", 200) == (page.url, page.status)

@@ -11,7 +11,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.dvcqg_wire import ASK, CONFIRM, INIT, init_fault, mac, mac_holds
+from sandbox.dvcqg_wire import ASK, CONFIRM, CONSTANTS, INIT, init_fault, mac, mac_holds
 
 SECRET = "dvcqg-test-secret-01"
 JSON = st.recursive(
@@ -22,9 +22,22 @@ JSON = st.recursive(
 
 
 def test_an_init_is_signed_as_two_public_implementations_sign_it() -> None:
-    text = "INIT|1.0.6|GWTEST|GW2511240001|180000|PAY|1|1|vi-VN|VND|PAYMENT"
-    text += "|Lệ phí hồ sơ 000.00.00.G17-251124-0001|20251124143000|203.0.113.7"
-    fields = dict(zip(INIT, text.split("|"), strict=True))
+    fields = {
+        "LoaiBanTin": "INIT",
+        "PhienBan": "1.0.6",
+        "MaDoiTac": "GWTEST",
+        "MaThamChieu": "GW2511240001",
+        "SoTien": "180000",
+        "LoaiHinhThanhToan": "PAY",
+        "MaKenhThanhToan": "1",
+        "MaThietBi": "1",
+        "NgonNgu": "vi-VN",
+        "MaTienTe": "VND",
+        "MaNganHang": "PAYMENT",
+        "ThongTinGiaoDich": "Lệ phí hồ sơ 000.00.00.G17-251124-0001",
+        "ThoiGianGD": "20251124143000",
+        "Ip": "203.0.113.7",
+    }
     assert "9d2972adbca5b61f03cd741df718a42a3da4e364eb27965c9ab1a1f0ba867d75" == mac(SECRET, fields, INIT)
 
 
@@ -55,13 +68,43 @@ def test_a_confirm_is_signed_as_two_public_implementations_sign_it() -> None:
     ],
 )
 def test_questions_are_signed_as_two_public_implementations_sign_them(kind: str, expected: str) -> None:
-    text = f"{kind}|1.0.6|GWTEST|GW2511240001|20251124150000"
-    assert expected == mac(SECRET, dict(zip(ASK, text.split("|"), strict=True)), ASK)
+    fields = {
+        "ThoiGianGD": "20251124150000",
+        "MaThamChieu": "GW2511240001",
+        "MaDoiTac": "GWTEST",
+        "PhienBan": "1.0.6",
+        "LoaiBanTin": kind,
+    }
+    assert expected == mac(SECRET, fields, ASK)
 
 
-@given(st.dictionaries(st.sampled_from([*INIT, "ThongTinBienLai"]), JSON))
-def test_no_init_breaks_its_reader(fields: Any) -> None:
-    assert isinstance(init_fault(fields), str)
+RIGHT_INIT = {
+    **CONSTANTS,
+    "SoTien": "180000",
+    "MaThamChieu": "GW0001",
+    "ThoiGianGD": "20251124143000",
+    "ThongTinGiaoDich": "Lệ phí",
+    "ThongTinBienLai": {
+        "MaDichVu": "1",
+        "PhiLePhi": [{"SoTien": "180000"}],
+        "DSKhoanNop": [{"SoTien": 180000}],
+    },
+}
+ROWS = st.lists(JSON | st.fixed_dictionaries({"SoTien": JSON | st.just("180000")}), max_size=3)
+BILL = st.fixed_dictionaries({"MaDichVu": st.just("1"), "PhiLePhi": ROWS, "DSKhoanNop": JSON})
+
+
+@given(st.dictionaries(st.sampled_from(list(RIGHT_INIT)), JSON, min_size=1, max_size=2))
+def test_no_init_breaks_its_reader(wrong: Any) -> None:
+    assert init_fault(RIGHT_INIT) is None
+    assert isinstance(init_fault({**RIGHT_INIT, **wrong}), str) or not {"SoTien", "ThongTinBienLai"} & set(
+        wrong
+    )
+
+
+@given(BILL)
+def test_no_bill_of_an_init_breaks_its_reader(bill: Any) -> None:
+    assert isinstance(init_fault({**RIGHT_INIT, "ThongTinBienLai": bill}), str)
 
 
 def test_a_payment_is_paid_confirmed_and_told_by_query(

@@ -267,6 +267,8 @@ def test_without_a_secret_the_ed25519_signature_alone_is_enough_and_needed(
     del setting.values["portal"]["webhook_secret"]
     sender = Sender(setting.start().urls["portal"], gateway.key)
     assert [200, 400] == [sender.send("msg_1", v1=False), sender.send("msg_2", v1a=False)]
+    old, early = time.time() - 302, time.time() + 302
+    assert [400, 400] == [sender.send("msg_3", v1=False, at=old), sender.send("msg_4", v1=False, at=early)]
 
 
 def test_headers_and_bodies_of_any_kind_are_refused_calmly(sender: Any) -> None:

@@ -18,6 +18,7 @@ from sandbox.vnpay_wire import (
     pipe_holds,
     pipe_text,
     read_signed_query,
+    signed_answer,
     signed_query,
 )
 
@@ -82,26 +83,49 @@ def test_a_query_request_is_signed_in_the_documented_order_and_numbers_count_as_
 
 
 def test_a_refund_request_is_signed_in_the_documented_order() -> None:
-    text = "REQ0002|2.1.0|refund|GWTEST01|02|GW2511240001|18000000|14226112|20251124083000|ketoan01|20251124101500"
-    names = dict(zip(REFUND_REQUEST, f"{text}|203.0.113.7|Hoan phi".split("|"), strict=True))
+    body = {
+        "vnp_RequestId": "REQ0002",
+        "vnp_IpAddr": "203.0.113.7",
+        "vnp_TxnRef": "GW2511240001",
+        "vnp_TransactionNo": 14226112,
+        "vnp_OrderInfo": "Hoan phi",
+        "vnp_TransactionDate": 20251124083000,
+        "vnp_CreateDate": 20251124101500,
+        "vnp_CreateBy": "ketoan01",
+        "vnp_Amount": 18000000,
+        "vnp_TransactionType": "02",
+        "vnp_Command": "refund",
+        "vnp_Version": "2.1.0",
+        "vnp_TmnCode": "GWTEST01",
+    }
     expected = (
         "226d2afd2437a26897f3c30f28702f3132c78e4e1ebc7e4d5e51db33d9ac729a"
         "2f8355c5d086138f11b3e9b4b1b0445611900202fa06db504be2dbfca1f13c7b"
     )
-    assert expected == hmac_hex(SECRET, pipe_text(names, REFUND_REQUEST))
+    assert expected == hmac_hex(SECRET, pipe_text(body, REFUND_REQUEST))
 
 
 def test_a_query_answer_is_signed_in_the_documented_order() -> None:
-    text = (
-        "RESP0001|querydr|00|QueryDR Success|GWTEST01|GW2511240001|18000000|NCB|20251124083211|14226112|01|00"
-        "|Le phi ho so 000.00.00.G17-251124-0001||"
-    )
+    body = {
+        "vnp_ResponseId": "RESP0001",
+        "vnp_Command": "querydr",
+        "vnp_ResponseCode": "00",
+        "vnp_Message": "QueryDR Success",
+        "vnp_TmnCode": "GWTEST01",
+        "vnp_TxnRef": "GW2511240001",
+        "vnp_Amount": "18000000",
+        "vnp_BankCode": "NCB",
+        "vnp_PayDate": "20251124083211",
+        "vnp_TransactionNo": "14226112",
+        "vnp_TransactionType": "01",
+        "vnp_TransactionStatus": "00",
+        "vnp_OrderInfo": "Le phi ho so 000.00.00.G17-251124-0001",
+    }
     expected = (
         "f917b73823e4bfda1281ff8be0e5589232a37de0d2ed870eccc62a6c883106f7"
         "fdf375662ad5e1f8a8985274e0718160d8cb329159a843c7072afcced72e3296"
     )
-    names = dict(zip(QUERY_ANSWER, text.split("|"), strict=True))
-    assert expected == hmac_hex(SECRET, pipe_text(names, QUERY_ANSWER))
+    assert expected == signed_answer(SECRET, body, QUERY_ANSWER)["vnp_SecureHash"]
 
 
 @given(st.text(max_size=200))

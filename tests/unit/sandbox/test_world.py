@@ -207,6 +207,7 @@ def test_a_slow_answer_does_not_hold_up_the_end_of_the_world(setting: Any, dvcqg
     world = setting.start()
     caller = dvcqg_at(world.urls["dvcqg"])
     with socket.create_connection(("127.0.0.1", int(caller.url.rpartition(":")[2]))) as wire:
+        wire.settimeout(5)
         body = json.dumps(caller.init_body("GW0001", 10_105)).encode()
         wire.sendall(b"POST /init HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
         time.sleep(0.2)
