@@ -161,6 +161,15 @@ CREATE TABLE statements (
     CONSTRAINT uq_statements_account_sha256 UNIQUE (account, sha256)
 );
 
+CREATE TABLE track_tries (
+    id BIGSERIAL NOT NULL,
+    case_code TEXT NOT NULL,
+    tried_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_track_tries PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_track_tries_case_code_tried_at ON track_tries (case_code, tried_at);
+
 CREATE TABLE cases (
     case_code TEXT NOT NULL,
     portal_id TEXT NOT NULL,

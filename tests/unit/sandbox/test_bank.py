@@ -1,6 +1,6 @@
 """The bank's ledger and its statements."""
 
-# ruff: noqa: SIM300 - a test reads expected == actual
+
 
 import re
 from datetime import UTC, date, datetime

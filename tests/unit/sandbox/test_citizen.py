@@ -1,6 +1,6 @@
 """The citizen: reads pages as a browser does, and finds the way to the bank and back."""
 
-# ruff: noqa: SIM300 - a test reads expected == actual
+
 from typing import Any
 
 import pytest

@@ -1,6 +1,6 @@
 """The national platform's side: what it accepts, what it sends, and what it answers."""
 
-# ruff: noqa: SIM300 - a test reads expected == actual
+
 
 import json
 import time

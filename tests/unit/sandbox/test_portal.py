@@ -1,6 +1,6 @@
 """The portal: what it signs, what it believes, and what it keeps."""
 
-# ruff: noqa: SIM300 - a test reads expected == actual
+
 
 import base64
 import hashlib

@@ -1,6 +1,6 @@
 """The post's side: tokens, orders, and a feed that is doubled, disordered and full of surprises."""
 
-# ruff: noqa: SIM300 - a test reads expected == actual
+
 
 import time
 from datetime import UTC, datetime, timedelta

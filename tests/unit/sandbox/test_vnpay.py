@@ -1,6 +1,6 @@
 """VNPAY's side: what it accepts, what it sends, and what it answers."""
 
-# ruff: noqa: SIM300 - a test reads expected == actual
+
 
 import time
 from typing import Any

@@ -1,6 +1,6 @@
 """The world file, and the process that plays it."""
 
-# ruff: noqa: SIM300 - a test reads expected == actual
+
 
 import json
 import os
