@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup test format lint types imports tests lock
+.PHONY: setup demo up test format lint types imports tests lock
 
 setup: $(STAMP)
 
@@ -11,6 +11,12 @@ $(STAMP): requirements/dev.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	touch $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/python -m gateway demo
+
+up: $(STAMP)
+	$(BIN)/python -m gateway up
 
 test: format lint types imports tests
 

@@ -1,11 +1,15 @@
 """The command line: `python -m gateway COMMAND`. Every command fails with one clear sentence and a non-zero exit."""
 
 import argparse
+import contextlib
+import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from gateway import demo
 from gateway.domain import case, delivery, machine, payment, refund
 from gateway.domain.errors import GatewayError
 from gateway.jobs import Pace, work
@@ -76,7 +80,29 @@ def _jobs(_: argparse.Namespace) -> int:
     return 0
 
 
+def _demo(given: argparse.Namespace) -> int:
+    def tell(step: str, ok: bool, detail: object) -> None:  # noqa: FBT001 - three facts of a step
+        if given.json and step == "summary" and isinstance(detail, dict):
+            print(json.dumps({"step": step, "ok": ok, **detail}, ensure_ascii=False), flush=True)
+        elif given.json:
+            print(json.dumps({"step": step, "ok": ok, "detail": detail}, ensure_ascii=False), flush=True)
+        else:
+            print(f"{'✓' if ok else '✗'} {step}: {detail}", flush=True)
+
+    return demo.run(Path("var"), tell)
+
+
+def _up(_: argparse.Namespace) -> int:
+    with demo.running(Path("var")):
+        print(f"Cổng 4 runs at {demo.GATEWAY} until Ctrl-C", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.pause()
+    return 0
+
+
 COMMANDS: Mapping[str, tuple[Callable[[argparse.Namespace], int], str]] = {
+    "up": (_up, "everything on this machine, with the sandbox world"),
+    "demo": (_demo, "one citizen's case from submission to hand-over and a green daily close"),
     "serve": (_serve, "migrate, then serve the web"),
     "work": (_work, "run one worker"),
     "migrate": (_migrate, "bring the database to the schema of this code"),
@@ -90,7 +116,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="cong4", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (_, help_) in COMMANDS.items():
-        commands.add_parser(name, help=help_)
+        made = commands.add_parser(name, help=help_)
+        if name == "demo":
+            made.add_argument("--json", action="store_true", help="one JSON object a line")
     given = parser.parse_args(arguments)
     try:
         return COMMANDS[given.command][0](given)

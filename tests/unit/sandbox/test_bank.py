@@ -1,7 +1,5 @@
 """The bank's ledger and its statements."""
 
-
-
 import re
 from datetime import UTC, date, datetime
 from typing import Any

@@ -1,6 +1,5 @@
 """The citizen: reads pages as a browser does, and finds the way to the bank and back."""
 
-
 from typing import Any
 
 import pytest

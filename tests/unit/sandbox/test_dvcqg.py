@@ -1,7 +1,5 @@
 """The national platform's side: what it accepts, what it sends, and what it answers."""
 
-
-
 import json
 import time
 from typing import Any

@@ -1,7 +1,5 @@
 """The portal: what it signs, what it believes, and what it keeps."""
 
-
-
 import base64
 import hashlib
 import hmac

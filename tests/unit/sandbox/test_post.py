@@ -1,7 +1,5 @@
 """The post's side: tokens, orders, and a feed that is doubled, disordered and full of surprises."""
 
-
-
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """VNPAY's side: what it accepts, what it sends, and what it answers."""
 
-
-
 import time
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit

@@ -1,7 +1,5 @@
 """The world file, and the process that plays it."""
 
-
-
 import json
 import os
 import re
