@@ -100,7 +100,7 @@ def render_receipt(facts: ReceiptFacts) -> bytes:
             format="pdf",
             sys_inputs=inputs,
             pdf_standards=["a-3a"],
-            timestamp=facts.issued_at.astimezone(VIETNAM),
+            timestamp=facts.issued_at.astimezone(VIETNAM).replace(microsecond=0),
         )
     assert isinstance(pdf, bytes)
     return pdf
