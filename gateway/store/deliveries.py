@@ -125,8 +125,9 @@ def keep_event(connection: Connection, operator: str, event: ParcelEvent, now: d
             office=event.office,
         )
         .on_conflict_do_nothing()
+        .returning(parcel_events.c.source_id)
     )
-    return done.rowcount == 1
+    return done.first() is not None
 
 
 def sightings(connection: Connection, operator: str, order_number: str) -> Sequence[Sighting]:

@@ -107,25 +107,25 @@ def add_match(
         upsert(matches)
         .values(line_id=line_id, attempt_id=attempt_id, kind=kind, reason=reason)
         .on_conflict_do_nothing()
+        .returning(matches.c.line_id)
     )
-    return done.rowcount == 1
+    return done.first() is not None
 
 
 def post(connection: Connection, event_id: int, booked_on: date, postings: Sequence[Posting]) -> None:
     """Append ledger rows to their event. The database refuses rows that do not balance."""
-    connection.execute(
-        insert(ledger),
-        [
-            {
-                "event_id": event_id,
-                "booked_on": booked_on,
-                "account": each.account,
-                "debit_vnd": each.debit_vnd,
-                "credit_vnd": each.credit_vnd,
-            }
-            for each in postings
-        ],
-    )
+    rows = [
+        {
+            "event_id": event_id,
+            "booked_on": booked_on,
+            "account": each.account,
+            "debit_vnd": each.debit_vnd,
+            "credit_vnd": each.credit_vnd,
+        }
+        for each in postings
+    ]
+    # one statement: the database checks the balance of each statement
+    connection.execute(insert(ledger).values(rows))
 
 
 @dataclass(frozen=True, slots=True)
