@@ -1,8 +1,10 @@
 """Statements in, lines matched, the day closed: every đồng agrees by evening."""
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -69,7 +71,18 @@ def _keep(
         },
     )
     if statement_id is not None:
-        rows = [
+        store.add_lines(connection, _rows(context, statement, statement_id))
+    return statement_id
+
+
+def _rows(context: Context, statement: Statement, statement_id: str) -> list[dict[str, Any]]:
+    seen: Counter[bytes] = Counter()
+    rows = []
+    for line in statement.lines:
+        said = f"{line.value_on}|{line.amount_vnd}|{line.bank_ref}|{line.customer_ref}|{line.memo}"
+        index = context.sealer.index(said, sealed.MEMO)
+        seen[index] += 1
+        rows.append(
             {
                 "statement_id": statement_id,
                 "line_no": line.line_no,
@@ -78,11 +91,11 @@ def _keep(
                 "amount_vnd": line.amount_vnd,
                 "bank_ref": line.bank_ref,
                 "memo_sealed": context.sealer.seal(f"{line.memo} {line.customer_ref}".encode(), sealed.MEMO),
+                "content_index": index,
+                "occurrence": seen[index],
             }
-            for line in statement.lines
-        ]
-        store.add_lines(connection, rows)
-    return statement_id
+        )
+    return rows
 
 
 def reconcile(context: Context, account: str, now: datetime) -> tuple[Decision, ...]:

@@ -55,7 +55,10 @@ def add_statement(connection: Connection, values: Mapping[str, Any]) -> str | No
 
 def add_lines(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
-        connection.execute(insert(statement_lines), list(rows))
+        known = upsert(statement_lines).values(list(rows))
+        connection.execute(
+            known.on_conflict_do_nothing(index_elements=["account", "content_index", "occurrence"])
+        )
 
 
 def overlapping(connection: Connection, account: str, value_on: date) -> bool:

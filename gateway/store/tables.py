@@ -461,6 +461,11 @@ statement_lines = Table(
     _vnd("amount_vnd"),
     _text("bank_ref"),
     Column("memo_sealed", LargeBinary, nullable=False),
+    # what the line says, and the how-manieth equal one it is: a fuller statement of the same day adds only
+    # what is new, and two real equal payments stay two
+    Column("content_index", LargeBinary, nullable=False),
+    Column("occurrence", Integer, nullable=False),
+    UniqueConstraint("account", "content_index", "occurrence"),
     UniqueConstraint("statement_id", "line_no"),
     Index("ix_statement_lines_account_value_on", "account", "value_on"),
 )

@@ -222,7 +222,10 @@ CREATE TABLE statement_lines (
     amount_vnd BIGINT NOT NULL,
     bank_ref TEXT NOT NULL,
     memo_sealed BYTEA NOT NULL,
+    content_index BYTEA NOT NULL,
+    occurrence INTEGER NOT NULL,
     CONSTRAINT pk_statement_lines PRIMARY KEY (id),
+    CONSTRAINT uq_statement_lines_account_content_index_occurrence UNIQUE (account, content_index, occurrence),
     CONSTRAINT uq_statement_lines_statement_id_line_no UNIQUE (statement_id, line_no),
     CONSTRAINT fk_statement_lines_statement_id FOREIGN KEY(statement_id) REFERENCES statements (id)
 );
