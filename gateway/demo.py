@@ -164,6 +164,7 @@ def running(var: Path) -> Iterator[House]:
     migrate.upgrade(opened.engine)
     _introduce(opened, world)
     with ExitStack() as stack:
+        stack.callback(opened.close)
         for command in (
             ["-m", "sandbox", "--world", str(var / "sandbox" / "world.json")],
             ["-m", "gateway", "serve"],

@@ -59,6 +59,11 @@ class House:
     keystore: Keystore
     context: Context
 
+    def close(self) -> None:
+        """Close every connection."""
+        self.context.pool.close()
+        self.engine.dispose()
+
 
 def database_url(settings: Settings) -> str:
     """The URL of the database; starts the embedded one when no server is named."""
