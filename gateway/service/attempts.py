@@ -10,7 +10,15 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gateway.domain.codes import attempt_reference
-from gateway.domain.errors import Forbidden, InputError, NotFound, OutcomeUnknown, Refused, Unreachable
+from gateway.domain.errors import (
+    Forbidden,
+    InputError,
+    Misconfigured,
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+    Unreachable,
+)
 from gateway.domain.payment import AttemptEvent, AttemptState, PaymentEvent, PaymentState
 from gateway.ports import Capability, FeeLine, Payer, PaymentProvider, Started, StartOrder
 from gateway.service import payments, reports, sealed
@@ -181,7 +189,7 @@ def _send(
     except Unreachable:
         _end(context, attempt, AttemptEvent.ABANDON, None, now)
         raise
-    except Refused:
+    except (Refused, Misconfigured):
         _end(context, attempt, AttemptEvent.FAIL, None, now)
         raise
     except (OutcomeUnknown, InputError):

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from gateway.domain import payment as rules
 from gateway.domain.case import NATIONAL, CaseState
-from gateway.domain.errors import Forbidden, GatewayError, NotFound, Refused, Unreachable
+from gateway.domain.errors import Forbidden, GatewayError, Misconfigured, NotFound, Refused, Unreachable
 from gateway.domain.machine import allowed
 from gateway.domain.money import format_vnd
 from gateway.domain.payment import PaymentEvent, PaymentState, PublicPayment
@@ -132,7 +132,7 @@ def choose(token: str) -> Response | tuple[str, int]:
             "The provider cannot be reached; nothing was charged. Please try again.",
             503,
         )
-    except Refused:
+    except (Refused, Misconfigured):
         return _page(
             payment,
             "Nơi thu chưa nhận yêu cầu này, chưa có khoản tiền nào bị trừ. Xin chọn cách khác. / "
