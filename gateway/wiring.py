@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
@@ -31,9 +31,12 @@ from gateway.service.context import Context, Schedules
 from gateway.store import embedded, migrate
 from gateway.store import jobs as job_store
 from gateway.store import payments as payment_store
+from gateway.store import reports as report_store
 from gateway.store import webhooks as webhook_store
 from gateway.store.calls import CallJournal
-from gateway.store.engine import make_engine, make_pool
+from gateway.store.engine import Pool, make_engine, make_pool
+from gateway.store.reports import Told
+from gateway.store.together import Together
 from gateway.web.app import create_app
 from gateway.web.context import Web
 from postal import vnpost_ngsp
@@ -88,6 +91,7 @@ def open_house(settings: Settings, url: str) -> House:
     context = Context(
         engine=engine,
         pool=pool,
+        record=_recorder(pool),
         sealer=Sealer(keystore.ensure_secret(DATA)),
         providers=_providers(settings, door),
         operators=_operators(settings, door),
@@ -109,6 +113,16 @@ def open_house(settings: Settings, url: str) -> House:
         entropy=secrets.token_bytes,
     )
     return House(settings, url, engine, keystore, context)
+
+
+def _recorder(pool: Pool) -> Callable[[Told], str]:
+    """Reports of providers that arrive together are committed together."""
+
+    def record(told: Sequence[Told]) -> Sequence[str]:
+        with pool.connection() as connection:
+            return report_store.record(connection, told)
+
+    return Together(record).submit
 
 
 def _webhook_signer(keystore: Keystore) -> Callable[[str, datetime, bytes, bytes | None], str]:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from gateway.domain.procedure import Procedure
 from gateway.ports import Agency, Files, HttpDoor, PaymentProvider, PostalOperator, Press, StatementFormat
+from gateway.store.reports import Told
 from signing.seal import Sealer
 
 
@@ -27,6 +28,7 @@ class Schedules:
 class Context:
     engine: Engine
     pool: ConnectionPool[Connection[tuple[Any, ...]]]
+    record: Callable[[Told], str]
     sealer: Sealer
     providers: Mapping[str, PaymentProvider]
     operators: Mapping[str, PostalOperator]

@@ -1,6 +1,6 @@
 """What providers say of money: heard when they call us, asked for when they do not.
 
-Both ways end in the same one statement (`store.payments.record_report`), so a late callback and a query can
+Both ways end in the same one statement (`store.reports.record`), so a late callback and a query can
 never disagree about what was done.
 """
 
@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import psycopg
 import structlog
+from psycopg_pool import PoolTimeout
 
 from gateway.domain.errors import (
     BadSignature,
@@ -23,6 +24,7 @@ from gateway.ports import Answer, HttpAnswer, InboundMessage, Outcome, PaymentPr
 from gateway.service.context import Context
 from gateway.store import alarms, inbox, jobs
 from gateway.store import payments as store
+from gateway.store.reports import Told
 
 log = structlog.get_logger()
 
@@ -47,16 +49,8 @@ def _heard(context: Context, provider: PaymentProvider, message: InboundMessage,
     except InputError as error:
         return _keep_refused(context, provider, message, error, now)
     try:
-        with context.pool.connection() as connection:
-            verdict = store.record_report(
-                connection,
-                source=provider.name,
-                provider=provider.name,
-                report=report,
-                message=message,
-                now=now,
-            )
-    except psycopg.Error as error:
+        verdict = context.record(Told(provider.name, provider.name, report, message, now))
+    except (psycopg.Error, PoolTimeout) as error:
         # the provider is told to call again; what it said is kept, if anything can be kept
         log.error("callback_failed", provider=provider.name, error=type(error).__name__)
         _keep(context, provider, message, "our_error", now)
@@ -82,7 +76,7 @@ def _keep(
     try:
         with context.pool.connection() as connection:
             inbox.record_bare(connection, provider.name, message, verdict, now)
-    except psycopg.Error as error:
+    except (psycopg.Error, PoolTimeout) as error:
         log.error("inbox_failed", provider=provider.name, error=type(error).__name__)
         return False
     return True
@@ -106,10 +100,7 @@ def ask(context: Context, attempt_id: str, now: datetime) -> bool:
             "query_without_answer", provider=provider.name, attempt=attempt.id, error=type(error).__name__
         )
         return False
-    with context.pool.connection() as bare:
-        store.record_report(
-            bare, source="query", provider=provider.name, report=report, message=None, now=now
-        )
+    context.record(Told("query", provider.name, report, None, now))
     return report.outcome in {Outcome.PAID, Outcome.FAILED}
 
 

@@ -1,8 +1,12 @@
 """Connections to PostgreSQL: SQLAlchemy for the use cases, a bare psycopg pool for the two hot paths."""
 
+from typing import Any
+
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 from sqlalchemy import Engine, create_engine, make_url
+
+Pool = ConnectionPool[Connection[tuple[Any, ...]]]
 
 SEARCH_PATH = "-c search_path=public,jobs -c timezone=UTC"
 POOL_SIZE = 10
@@ -21,7 +25,7 @@ def make_engine(database_url: str) -> Engine:
     )
 
 
-def make_pool(database_url: str, size: int = POOL_SIZE) -> ConnectionPool[Connection[tuple[object, ...]]]:
+def make_pool(database_url: str, size: int = POOL_SIZE) -> Pool:
     """Autocommit connections that keep their prepared statements: one statement, one round trip, one commit."""
     return ConnectionPool(
         database_url,

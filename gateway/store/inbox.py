@@ -24,9 +24,9 @@ KEPT_HEADERS = frozenset(
 """The headers kept with a message: those that prove or explain it, never a credential."""
 
 
-def kept(headers: Mapping[str, str]) -> str:
-    """The headers worth keeping, as JSON."""
-    return json.dumps({name: value for name, value in headers.items() if name in KEPT_HEADERS})
+def kept(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers worth keeping."""
+    return {name: headers[name] for name in KEPT_HEADERS & headers.keys()}
 
 
 def record(connection: Connection, source: str, message: InboundMessage, verdict: str, now: datetime) -> int:
@@ -43,7 +43,7 @@ def record(connection: Connection, source: str, message: InboundMessage, verdict
                 "method": message.method,
                 "path": message.path,
                 "query": message.query,
-                "headers": kept(message.headers),
+                "headers": json.dumps(kept(message.headers)),
                 "body": message.body,
                 "verdict": verdict,
             },
@@ -68,7 +68,7 @@ def record_bare(
             message.method,
             message.path,
             message.query,
-            kept(message.headers),
+            json.dumps(kept(message.headers)),
             message.body,
             verdict,
         ),
@@ -99,7 +99,7 @@ def record_signed(
             "method": message.method,
             "path": message.path,
             "query": message.query,
-            "headers": kept(message.headers),
+            "headers": json.dumps(kept(message.headers)),
             "body": message.body,
         },
     ).one()

@@ -18,8 +18,6 @@ from gateway.domain.payment import (
     AttemptEvent,
     PaymentEvent,
 )
-from gateway.ports import InboundMessage, Report
-from gateway.store.inbox import kept
 from gateway.store.tables import attempts, payments
 
 
@@ -71,61 +69,10 @@ def _from(event: PaymentEvent) -> list[str]:
     return [state.value for state in sources(TABLE, event)]
 
 
-PAY_FROM = _from(PaymentEvent.PAY)
-FAIL_FROM = _from(PaymentEvent.FAIL)
-SEE_FROM = _from(PaymentEvent.SEE_PENDING)
-ATTEMPT_FAIL_FROM = [state.value for state in sources(ATTEMPT_TABLE, AttemptEvent.FAIL)]
-
-_RECORD_REPORT = (
-    "SELECT record_report(%s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-)
 _CREATE_PAYMENT = (
     "SELECT verdict, (payment).* FROM "
     "create_payment(%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s, %s, %s)"
 )
-
-
-def record_report(
-    connection: PgConnection[tuple[Any, ...]],
-    *,
-    source: str,
-    provider: str,
-    report: Report,
-    message: InboundMessage | None,
-    now: datetime,
-) -> str:
-    """Keep what a provider says and act on it, in one statement: the only way that money becomes paid.
-
-    `message` is what came in, None when we asked (the answer is then in the call journal).
-    Returns `ok`, `duplicate`, `unknown_order` or `wrong_amount`.
-    """
-    raw = (
-        (None, None, None, None, None)
-        if message is None
-        else (message.method, message.path, message.query, kept(message.headers), message.body)
-    )
-    row = connection.execute(
-        _RECORD_REPORT,
-        (
-            source,
-            *raw,
-            provider,
-            report.reference,
-            report.outcome.value,
-            report.amount_vnd,
-            report.currency,
-            report.provider_ref,
-            report.code,
-            report.occurred_at,
-            now,
-            PAY_FROM,
-            FAIL_FROM,
-            SEE_FROM,
-            ATTEMPT_FAIL_FROM,
-        ),
-    ).fetchone()
-    assert row is not None
-    return str(row[0])
 
 
 @dataclass(frozen=True, slots=True)
