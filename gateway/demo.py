@@ -36,10 +36,10 @@ def run(var: Path, tell: Tell) -> int:
         if not facts:
             tell("summary", False, done.stderr[-500:])
             return 1
-        return _close(local.house, out, facts, tell)
+        return close(local.house, out, facts, tell)
 
 
-def _close(opened: House, out: Path, facts: Mapping[str, Any], tell: Tell) -> int:
+def close(opened: House, out: Path, facts: Mapping[str, Any], tell: Tell) -> int:
     day = datetime.now(VIETNAM).date()
     url = f"http://127.0.0.1:{PORTS['bank']}/statement?account={ACCOUNT}&date={day.isoformat()}"
     with urllib.request.urlopen(url, timeout=10) as answer:

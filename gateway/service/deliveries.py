@@ -5,6 +5,7 @@ Sending again is allowed only at an operator that answers a repeated order numbe
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -300,9 +301,13 @@ def _derive(
     if now_seen.meaning is state or state in TERMINAL or now_seen.meaning not in REPORTED:
         return
     values: dict[str, Any] = {} if event.item_code is None else {"item_code": event.item_code}
+    cause = f"post:{event.source_id}"
+    if state is DeliveryState.UNKNOWN:
+        # the feed answers what the order's own answer did not: the post has it, and that is told first
+        move(connection, delivery, DeliveryEvent.ORDER, now_seen.occurred_at, cause=cause, values=values)
+        delivery = replace(delivery, state=DeliveryState.ORDERED.value)
     if now_seen.meaning is DeliveryState.DELIVERED:
         values["handed_over_at"] = now_seen.occurred_at
-    cause = f"post:{event.source_id}"
     move(connection, delivery, REPORTED[now_seen.meaning], now_seen.occurred_at, cause=cause, values=values)
     side = "handed_over" if now_seen.meaning is DeliveryState.DELIVERED else "moving"
     case_store.set_side_state(connection, delivery.case_code, "delivery_state", side)
