@@ -94,7 +94,7 @@ def ask(context: Context, attempt_id: str, now: datetime) -> bool:
     provider = context.providers[attempt.provider]
     request_id = context.entropy(16).hex()
     try:
-        report = provider.query(attempt.reference, attempt.sent_at or attempt.created_at, now, request_id)
+        report = provider.query(attempt.reference, attempt.created_at, now, request_id)
     except (Unreachable, OutcomeUnknown, Refused, InputError) as error:
         log.info(
             "query_without_answer", provider=provider.name, attempt=attempt.id, error=type(error).__name__

@@ -1,7 +1,7 @@
 """Portals, their keys, and where they want to be told."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, text
@@ -74,3 +74,30 @@ def revoke_key(connection: Connection, keyid: str, now: datetime) -> bool:
         {"keyid": keyid, "now": now},
     ).scalar()
     return done is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Portal:
+    """A portal with its keys: each key's keyid, scopes, and when it was revoked (None: it is believed)."""
+
+    id: str
+    name: str
+    agency_code: str
+    live: bool
+    keys: tuple[tuple[str, tuple[str, ...], datetime | None], ...]
+
+
+def listed(connection: Connection) -> Sequence[Portal]:
+    """Every portal by its name, with all of its keys, revoked ones included."""
+    rows = connection.execute(
+        text(
+            "SELECT p.id, p.name, p.agency_code, p.live, k.keyid, k.scopes, k.revoked_at "
+            "FROM portals p LEFT JOIN portal_keys k ON k.portal_id = p.id ORDER BY p.name, k.keyid"
+        )
+    )
+    found: dict[str, Portal] = {}
+    for row in rows:
+        before = found.get(row.id) or Portal(row.id, row.name, row.agency_code, row.live, ())
+        key = () if row.keyid is None else ((row.keyid, tuple(row.scopes), row.revoked_at),)
+        found[row.id] = replace(before, keys=(*before.keys, *key))
+    return list(found.values())

@@ -1,5 +1,6 @@
 """Receipts and their gap-free numbers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -70,6 +71,14 @@ def live_of(connection: Connection, payment_id: str) -> Receipt | None:
     )
     row = connection.execute(query).mappings().first()
     return None if row is None else Receipt(**row)
+
+
+def issued_numbers(connection: Connection, payment_ids: Sequence[str]) -> dict[str, str]:
+    """The receipt number of each of these payments that has an issued receipt."""
+    query = select(receipts.c.payment_id, receipts.c.receipt_number).where(
+        receipts.c.payment_id.in_(payment_ids), receipts.c.state == "issued"
+    )
+    return {row.payment_id: row.receipt_number for row in connection.execute(query)}
 
 
 def issue(

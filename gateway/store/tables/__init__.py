@@ -1,0 +1,45 @@
+"""Every table, once. Sums are BIGINT VND, times are timestamptz, and uniques carry the promises.
+
+Columns named `…_sealed` hold personal data, AES-256-GCM under a key of the keystore (`signing/seal.py`).
+`state` columns of hot tables carry no index, so that a confirmation stays a heap-only update.
+"""
+
+from gateway.store.tables.base import metadata
+from gateway.store.tables.cases import case_counters, case_documents, case_transitions, cases, track_tries
+from gateway.store.tables.deliveries import deliveries, parcel_events
+from gateway.store.tables.finance import day_closes, ledger, matches, statement_lines, statements
+from gateway.store.tables.inbound import alarms, calls, cursors, events, inbox, nonces, portal_keys, portals
+from gateway.store.tables.payments import attempts, obligations, payments, receipt_series, receipts
+from gateway.store.tables.webhooks import webhook_attempts, webhook_endpoints, webhook_messages
+
+__all__ = [
+    "alarms",
+    "attempts",
+    "calls",
+    "case_counters",
+    "case_documents",
+    "case_transitions",
+    "cases",
+    "cursors",
+    "day_closes",
+    "deliveries",
+    "events",
+    "inbox",
+    "ledger",
+    "matches",
+    "metadata",
+    "nonces",
+    "obligations",
+    "parcel_events",
+    "payments",
+    "portal_keys",
+    "portals",
+    "receipt_series",
+    "receipts",
+    "statement_lines",
+    "statements",
+    "track_tries",
+    "webhook_attempts",
+    "webhook_endpoints",
+    "webhook_messages",
+]

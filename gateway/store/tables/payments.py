@@ -1,0 +1,117 @@
+"""Payments, tries, what is owed back, and receipts."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from gateway.store.tables.base import identifier, json, metadata, moment, version, vnd, words
+
+payments = Table(
+    "payments",
+    metadata,
+    identifier("pay"),
+    Column("portal_id", Text, ForeignKey("portals.id"), nullable=False),
+    words("reference"),
+    words("fingerprint"),
+    words("order_code"),
+    Column("case_code", Text, ForeignKey("cases.case_code"), nullable=False),
+    words("agency_code"),
+    words("state"),
+    vnd("amount_vnd"),
+    json("lines"),
+    vnd("paid_vnd", default="0"),
+    vnd("refunded_vnd", default="0"),
+    words("provider", required=False),
+    Column("payer_sealed", LargeBinary, nullable=False),
+    words("return_url"),
+    words("token"),
+    version(),
+    moment("created_at"),
+    moment("expires_at"),
+    moment("paid_at", required=False),
+    UniqueConstraint("portal_id", "reference"),
+    UniqueConstraint("order_code"),
+    UniqueConstraint("token"),
+    Index("ix_payments_case_code", "case_code"),
+    CheckConstraint("amount_vnd > 0", name="positive"),
+    CheckConstraint("refunded_vnd <= paid_vnd", name="refund_within_paid"),
+    postgresql_with={"fillfactor": "80"},
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    identifier("att"),
+    Column("payment_id", Text, ForeignKey("payments.id"), nullable=False),
+    words("provider"),
+    words("reference"),
+    Column("number", Integer, nullable=False),
+    words("state"),
+    words("provider_ref", required=False),
+    words("code", required=False),
+    Column("paid_vnd", BigInteger),
+    moment("paid_at", required=False),
+    words("redirect_url", required=False),
+    moment("created_at"),
+    moment("sent_at", required=False),
+    UniqueConstraint("provider", "reference"),
+    UniqueConstraint("payment_id", "number"),
+    UniqueConstraint("provider", "provider_ref"),
+    postgresql_with={"fillfactor": "80"},
+)
+
+obligations = Table(
+    "obligations",
+    metadata,
+    identifier("obl"),
+    words("kind"),
+    Column("payment_id", Text, ForeignKey("payments.id"), nullable=False),
+    vnd("amount_vnd"),
+    words("provider"),
+    words("provider_ref"),
+    words("owner"),
+    moment("due_at"),
+    moment("created_at"),
+    moment("settled_at", required=False),
+    UniqueConstraint("provider", "provider_ref"),
+)
+
+receipt_series = Table(
+    "receipt_series",
+    metadata,
+    Column("series", Text, primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    identifier("rct"),
+    Column("payment_id", Text, ForeignKey("payments.id"), nullable=False),
+    words("series"),
+    Column("number", Integer, nullable=False),
+    words("receipt_number"),
+    words("state"),
+    Column("facts_sealed", LargeBinary, nullable=False),
+    words("pdf_sha256", required=False),
+    words("json_sha256", required=False),
+    moment("created_at"),
+    moment("issued_at", required=False),
+    UniqueConstraint("series", "number"),
+    Index(
+        "uq_receipts_live_payment",
+        "payment_id",
+        unique=True,
+        postgresql_where=text("state IN ('numbered', 'issued')"),
+    ),
+)
