@@ -3,9 +3,9 @@
 import sys
 from collections.abc import Callable, Mapping
 
-from bench import callback
+from bench import callback, footprint
 
-BENCHES: Mapping[str, Callable[[], int]] = {"callback": callback.main}
+BENCHES: Mapping[str, Callable[[], int]] = {"callback": callback.main, "footprint": footprint.main}
 
 
 def main(names: list[str]) -> int:

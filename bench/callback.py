@@ -192,7 +192,7 @@ def _fresh_codes() -> Iterator[str]:
             yield code
 
 
-def _seed(ready: Ready, seconds: float, table: str | None = None) -> list[tuple[str, int]]:
+def _seed(ready: Ready, seconds: float, table: str | None = None) -> list[tuple[int, str]]:
     """Payments that wait for money, as (number, order code); also as rows of `table` when it is named."""
     codes = [next(ready.codes) for _ in range(int(seconds * SPARE_RATE))]
     at, first = now(), time.time_ns() // 1000
