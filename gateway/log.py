@@ -1,9 +1,13 @@
-"""Structured logs, one JSON object a line, with secrets and personal data masked whatever the caller passes."""
+"""Structured logs, one JSON object a line, with secrets and personal data masked whatever the caller passes.
+
+Masked are values by their name, however deep they lie, and what gives itself away by its form wherever it stands.
+Of an exception only its kind is told: its text can quote data.
+"""
 
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -14,23 +18,52 @@ HIDDEN_NAMES = re.compile(
     r"authorization|cookie|otp|sothe|hoten",
     re.IGNORECASE,
 )
-SHOWN_NAMES = frozenset({"keyid"})
-LONG_DIGITS = re.compile(
-    r"(?<![0-9A-Za-z])(?:\+?84|0)[0-9]{8,11}(?![0-9A-Za-z])|(?<![0-9A-Za-z])[0-9]{12,19}(?![0-9A-Za-z])"
+SHOWN_NAMES = frozenset({"keyid", "event"})
+OWN_NAMES = frozenset({"_record", "_from_structlog"})
+"""What structlog hands from processor to processor and takes out again before anything is written."""
+TELLTALE = re.compile(
+    r"(?<![0-9A-Za-z])(?:\+?84|0)(?:[ .-]?[0-9]){8,11}(?![0-9A-Za-z])"
+    r"|(?<![0-9A-Za-z])[0-9]{12,19}(?![0-9A-Za-z])"
+    r"|(?<![0-9a-f])(?:[0-9a-f]{40}|[0-9a-f]{48})(?![0-9a-f])"
+    r"|[^\s@<>()\"']+@[^\s@<>()\"']+\.[A-Za-z]{2,}"
+    r"|whsec_[A-Za-z0-9+/=]+"
+    r"|(?i:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"
 )
-"""Phone, identity, account and card numbers that stand alone in a text."""
+"""What no text may hold: phone, identity, account and card numbers that stand alone, the tokens of our links,
+mail addresses, webhook secrets and credentials."""
+DEEPEST = 20
 
 
 def mask(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A structlog processor: masks values by their name, and long numbers wherever they stand."""
+    """A structlog processor: masks values by their name, and telltale texts wherever they stand."""
     for name, value in event.items():
-        if name != "event" and HIDDEN_NAMES.search(name) and name not in SHOWN_NAMES:
-            event[name] = MASK
-        elif isinstance(value, str):
-            event[name] = LONG_DIGITS.sub(MASK, value)
-        elif isinstance(value, dict):
-            event[name] = mask(_logger, _method, dict(value))
+        if name == "exc_info" and isinstance(value, tuple):
+            event[name] = _masked(name, value[0], DEEPEST)
+        elif name not in OWN_NAMES:
+            event[name] = _masked(name, value, DEEPEST)
     return event
+
+
+def _masked(name: str, value: object, depth: int) -> object:
+    if (HIDDEN_NAMES.search(name) and name not in SHOWN_NAMES) or depth == 0:
+        return MASK
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {
+            TELLTALE.sub(MASK, str(key)): _masked(str(key), each, depth - 1) for key, each in value.items()
+        }
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_masked("", each, depth - 1) for each in value]
+    return _text(value)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, type) and issubclass(value, BaseException):
+        return value.__name__
+    if isinstance(value, BaseException):
+        return type(value).__name__
+    return TELLTALE.sub(MASK, value if isinstance(value, str) else repr(value))
 
 
 def configure(level: str) -> None:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from signing.errors import Malformed
+from signing.errors import ForbiddenAlgorithm, Malformed
 from signing.keys import PublicKey, kind_of
 
 KEPT_KEYS = 4096
@@ -21,5 +21,7 @@ def load_public(pem: str) -> PublicKey:
         key = load_pem_public_key(pem.encode())
     except (ValueError, UnsupportedAlgorithm) as error:
         raise Malformed("This is not a public key in PEM") from error
-    kind_of(key)  # type: ignore[arg-type]
-    return key  # type: ignore[return-value]
+    if not isinstance(key, PublicKey):
+        raise ForbiddenAlgorithm("The key is of a kind that nothing here is signed with")
+    kind_of(key)
+    return key

@@ -45,4 +45,5 @@ class Sealer:
 
     def index(self, value: str, context: str) -> bytes:
         """A blind index: equal for equal values in the same context, and nothing else can be read from it."""
-        return hmac.digest(self._index_key, f"{context}\x00{value}".encode(), "sha256")
+        text = f"{context}\x00{value}".encode("utf-8", "surrogatepass")  # whatever is looked for, none raises
+        return hmac.digest(self._index_key, text, "sha256")

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from gateway.domain import fees, procedure
 from gateway.domain.case import AGENCY_EVENTS, NATIONAL, TABLE, CaseEvent, CaseState, MoneyState
@@ -43,6 +44,16 @@ def register(
 
     Raises `NotFound` (procedure), `Malformed` (case code, reduction) and `ReferenceConflict`.
     """
+    try:
+        return _register(context, caller, wanted, now)
+    except IntegrityError:
+        # the same reference, or the same code, came at the same moment and won: it is found now
+        return _register(context, caller, wanted, now)
+
+
+def _register(
+    context: Context, caller: Caller, wanted: Mapping[str, Any], now: datetime
+) -> tuple[store.Case, bool]:
     known_procedure = find_procedure(context, wanted["procedure_code"])
     print_ = fingerprint(wanted)
     with context.engine.begin() as connection:

@@ -19,6 +19,7 @@ from gateway.domain.errors import (
     Malformed,
     NotFound,
     OutcomeUnknown,
+    ReferenceConflict,
     Refused,
     Unreachable,
     Unsupported,
@@ -96,11 +97,12 @@ def order(
     print_ = fingerprint(wanted)
     receiver = _receiver(wanted)
     with context.engine.begin() as connection:
+        case = case_store.find(connection, wanted["case_code"], caller.portal_id, lock=True)
+        # looked for under the case's lock, so that of two equal orders the second one finds the first
         known = store.find_by_reference(connection, caller.portal_id, wanted["reference"])
         if known is not None:
             same_or_conflict(known.fingerprint, print_)
             return known, False
-        case = case_store.find(connection, wanted["case_code"], caller.portal_id, lock=True)
         if case is None:
             raise NotFound("no case has this code")
         if case.state not in OPEN_CASE:
@@ -121,7 +123,8 @@ def order(
                 "created_at": now,
             },
         )
-        assert made is not None, "the case's lock keeps others out"
+        if made is None:
+            raise ReferenceConflict("this reference was given at the same moment for another case")
         if case.state == CaseState.RESULT_READY:
             _put_order(connection, made.id, round_=0, at=None)
     return made, True

@@ -149,17 +149,18 @@ def listed(
 ) -> Sequence[Payment]:
     """A page of a portal's payments, newest first."""
     query = select(*_COLUMNS).where(payments.c.portal_id == portal_id)
-    wanted = [
-        (case_code, payments.c.case_code == case_code),
-        (reference, payments.c.reference == reference),
-        (states, payments.c.state.in_(states or [])),
-        (created_from, payments.c.created_at >= created_from),
-        (created_to, payments.c.created_at < created_to),
-        (before_id, payments.c.id < before_id),
-    ]
-    for given, condition in wanted:
-        if given is not None:
-            query = query.where(condition)
+    if case_code is not None:
+        query = query.where(payments.c.case_code == case_code)
+    if reference is not None:
+        query = query.where(payments.c.reference == reference)
+    if states is not None:
+        query = query.where(payments.c.state.in_(states))
+    if created_from is not None:
+        query = query.where(payments.c.created_at >= created_from)
+    if created_to is not None:
+        query = query.where(payments.c.created_at < created_to)
+    if before_id is not None:
+        query = query.where(payments.c.id < before_id)
     rows = connection.execute(query.order_by(payments.c.id.desc()).limit(limit))
     return [Payment(**row) for row in rows.mappings()]
 

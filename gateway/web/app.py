@@ -8,16 +8,19 @@ import structlog
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
 from flask import Response, g, request
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from gateway.web import auth, pay, plain, problems
 from gateway.web.api import cases, catalogue, deliveries, payments, webhooks
-from gateway.web.context import Web, web
+from gateway.web.context import Web, rule, web
+from gateway.web.strict_json import StrictJson, StrictRequest
 
 log = structlog.get_logger()
 
 VERSION = "0.1.0"
 UPLOADS = ("documents", "result")
+SIGNED = "/v1/"
+CALLBACKS = "/callbacks/"
 API = (catalogue, cases, payments, deliveries, webhooks)
 
 
@@ -25,18 +28,16 @@ def create_app(given: Web) -> APIFlask:
     """The application. It opens nothing by itself: connections, keys and partners come in `given`."""
     app = APIFlask("gateway.web", title="Cổng 4", version=VERSION, docs_path=None, static_url_path="/static")
     app.extensions["cong4"] = given
+    app.url_map.merge_slashes = False  # a path is signed as it is: no other one is meant
     app.config["OPENAPI_VERSION"] = "3.1.0"
-    app.config["MAX_CONTENT_LENGTH"] = given.max_body_bytes
     app.config["SYNC_LOCAL_SPEC"] = False
-    app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    problems.register(app)
+    app.json, app.request_class = StrictJson(app), StrictRequest
     app.error_processor(_of_apiflask)
+    problems.register(app)  # after the line above, which would take over every HTTP error
     app.before_request(_open)
     app.after_request(_close)
     for module in API:
         module.blueprint.before_request(_api_request)
-        module.blueprint.after_request(auth.sign_answer)
         app.register_blueprint(module.blueprint)
     app.register_blueprint(plain.blueprint)
     app.register_blueprint(pay.blueprint)
@@ -51,13 +52,28 @@ def _of_apiflask(error: HTTPError) -> Response:
 
 
 def _open() -> None:
-    """Every request has a trace id, and none may carry a zero byte: the database could not even look for it."""
+    """Every request has a trace id and a whole body within its limit.
+
+    None may carry a zero byte, which the database could not even look for; only the query of a callback may, as
+    that is evidence to be kept, whatever it says.
+    """
     g.trace_id = uuid.uuid4().hex
-    if b"\x00" in unquote_to_bytes(request.query_string) or "\x00" in request.path:
-        raise BadRequest("a zero byte is part of no path and no query")
+    is_callback = request.path.startswith(CALLBACKS)
+    if "\x00" in request.path or any("\x00" in value for value in request.headers.values()):
+        raise BadRequest("a zero byte is part of no path and no header")
+    if not is_callback and b"\x00" in unquote_to_bytes(request.query_string):
+        raise BadRequest("a zero byte is part of no query")
+    is_upload = request.method == "PUT" and bool(set(UPLOADS) & set(request.path.split("/")))
+    limit = web().max_document_bytes if is_upload else web().max_body_bytes
+    # one byte more than the limit is read: a body in chunks that reaches a limit is cut there without a word
+    request.max_content_length = limit + 1
+    if len(request.get_data(cache=True)) > limit:
+        raise RequestEntityTooLarge(f"at most {limit} bytes are taken here")
 
 
 def _close(response: Response) -> Response:
+    if request.path.startswith(SIGNED):
+        auth.sign_answer(response)
     response.headers["X-Content-Type-Options"] = "nosniff"
     if response.mimetype == "text/html":
         response.headers["Content-Security-Policy"] = (
@@ -65,15 +81,11 @@ def _close(response: Response) -> Response:
             "base-uri 'none'; frame-ancestors 'none'"
         )
         response.headers["Cache-Control"] = "no-store"
-    # the rule is logged, never the path: a path can hold an unguessable link
-    rule = request.url_rule.rule if request.url_rule is not None else "-"
-    log.info("request", method=request.method, rule=rule, status=response.status_code, trace_id=g.trace_id)
+    log.info("request", method=request.method, rule=rule(), status=response.status_code, trace_id=g.trace_id)
     return response
 
 
 def _api_request() -> None:
-    is_upload = request.method == "PUT" and bool(set(UPLOADS) & set(request.path.split("/")))
-    request.max_content_length = web().max_document_bytes if is_upload else web().max_body_bytes
     auth.authenticate()
     if (
         request.method in {"POST", "PATCH"}

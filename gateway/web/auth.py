@@ -4,13 +4,15 @@ The message is kept with its signature before anything is done by it, and its no
 proved later, and cannot be ordered again by a copy.
 """
 
+from urllib.parse import quote
+
 import structlog
 from flask import Response, g, request
 
 from gateway.domain.errors import BadSignature
 from gateway.service.cases import Caller
 from gateway.store import inbox, portals
-from gateway.web.context import message, web
+from gateway.web.context import message, rule, web
 from gateway.web.problems import ScopeMissing
 from signing import http_messages
 from signing.errors import SigningError, UnknownKey
@@ -18,6 +20,9 @@ from signing.keys import PublicKey
 from signing.public_pem import load_public
 
 log = structlog.get_logger()
+
+UNESCAPED = "/:@!$&'()*+,;=-._~"
+"""What stands in a path without an escape (RFC 3986 section 3.3)."""
 
 
 def authenticate() -> None:
@@ -35,15 +40,14 @@ def authenticate() -> None:
         known[keyid] = found
         return load_public(found.public_pem)
 
-    url = f"{shared.public_url}{came.path}" + (f"?{came.query.decode('latin-1')}" if came.query else "")
     try:
         verified = http_messages.verify_request(
-            came.method, url, came.headers, came.body, resolve_key=resolve, now=now
+            came.method, _target(), came.headers, came.body, resolve_key=resolve, now=now
         )
     except SigningError as error:
         with shared.engine.begin() as connection:
             inbox.record(connection, "portal", came, "bad_signature", now)
-        log.warning("signature_refused", path=came.path, error=type(error).__name__)
+        log.warning("signature_refused", rule=rule(), error=type(error).__name__, trace_id=g.trace_id)
         raise BadSignature(f"{type(error).__name__}: {error}") from None
     credential = known[verified.keyid]
     with shared.engine.begin() as connection:
@@ -93,7 +97,10 @@ def _answered() -> http_messages.Request | None:
     """The request, where it was proved to be genuine: an answer to an unproved one binds nothing."""
     if g.get("signature_label") is None:
         return None
-    url = f"{web().context.public_url}{request.path}"
-    if request.query_string:
-        url += f"?{request.query_string.decode('latin-1')}"
-    return http_messages.Request(request.method, url, message().headers)
+    return http_messages.Request(request.method, _target(), message().headers)
+
+
+def _target() -> str:
+    """The target as the caller signed it. WSGI gives the path without its escapes; here they are put back."""
+    url = web().context.public_url + quote(request.path, safe=UNESCAPED)
+    return f"{url}?{request.query_string.decode('latin-1')}" if request.query_string else url

@@ -30,6 +30,11 @@ def web() -> Web:
     return found
 
 
+def rule() -> str:
+    """The rule that the request's path fell under, for logs: a path itself can hold an unguessable link."""
+    return request.url_rule.rule if request.url_rule is not None else "-"
+
+
 def message() -> InboundMessage:
     """The request as it came: raw query, raw body, header names in lower case."""
     return InboundMessage(

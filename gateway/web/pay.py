@@ -5,7 +5,9 @@ No script is needed: a page that waits reloads itself. What is told is true: whi
 
 from dataclasses import dataclass
 
-from flask import Blueprint, redirect, render_template, request
+from apiflask import APIBlueprint
+from flask import redirect, render_template, request
+from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.wrappers import Response
 
 from gateway.domain import payment as rules
@@ -22,9 +24,11 @@ from gateway.store import payments as store
 from gateway.store import receipts as receipt_store
 from gateway.web.context import web
 
-blueprint = Blueprint("pay", __name__)
+blueprint = APIBlueprint("pay", __name__, enable_openapi=False)
 
 WAIT_S = 3
+TOO_MANY_S = int(tracking.TRIES_WINDOW.total_seconds())
+FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,12 @@ PROVIDER_NAMES = {
     "vnpay": "VNPAY",
     "dvcqg": "Nền tảng thanh toán Cổng Dịch vụ công quốc gia",
 }
+
+
+@blueprint.before_request
+def _forms_only() -> None:
+    if request.method == "POST" and request.mimetype not in FORMS:
+        raise UnsupportedMediaType("a form of these pages is asked for")
 
 
 def _page(payment: store.Payment, problem: str | None = None, status: int = 200) -> tuple[str, int]:
@@ -172,9 +182,9 @@ def track(token: str) -> str:
 
 
 @blueprint.route("/track", methods=["GET", "POST"])
-def ask_track() -> tuple[str, int]:
+def ask_track() -> tuple[str, int] | tuple[str, int, dict[str, str]]:
     """By case code and the last four digits of the phone number given, with a limit on tries."""
-    if request.method == "GET":
+    if request.method != "POST":  # HEAD too: looking is no try
         return render_template("track_form.html", problem=None), 200
     shared = web().context
     code, digits = request.form.get("case_code", "").strip(), request.form.get("phone", "").strip()
@@ -183,7 +193,7 @@ def ask_track() -> tuple[str, int]:
         return _timeline(outcome.case), 200
     if outcome.too_many:
         problem = "Đã thử quá nhiều lần, xin chờ 15 phút. / Too many tries, please wait 15 minutes."
-        return render_template("track_form.html", problem=problem), 429
+        return render_template("track_form.html", problem=problem), 429, {"Retry-After": str(TOO_MANY_S)}
     problem = "Mã hồ sơ hoặc số điện thoại không khớp. / The case code or the phone number does not fit."
     return render_template("track_form.html", problem=problem), 404
 

@@ -1,13 +1,14 @@
 """What is not for portals: provider callbacks, health, metrics, our public keys, the first page."""
 
-from flask import Blueprint, Response, jsonify, render_template
+from apiflask import APIBlueprint
+from flask import Response, jsonify, render_template
 
 from gateway.domain.errors import NotFound
 from gateway.service import reports
 from gateway.web.context import message, web
 from gateway.web.problems import HTTP_PROBLEMS, PROBLEMS
 
-blueprint = Blueprint("plain", __name__)
+blueprint = APIBlueprint("plain", __name__, enable_openapi=False)
 
 
 @blueprint.route("/callbacks/<provider>", methods=["GET", "POST"])

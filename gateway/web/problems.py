@@ -1,12 +1,15 @@
-"""Errors as `application/problem+json` (RFC 9457). Each `code` has its paragraph in `docs/errors.md`."""
+"""Errors as `application/problem+json` (RFC 9457), and as a page for those who sit before a browser.
+
+Each `code` has its paragraph in `docs/errors.md`.
+"""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from gateway.domain.errors import (
@@ -25,8 +28,15 @@ from gateway.domain.errors import (
     Unreachable,
     Unsupported,
 )
+from gateway.web.context import rule
 
 log = structlog.get_logger()
+
+MACHINES = ("/v1/", "/callbacks/")
+"""Where nobody sits before a browser: answered as JSON, whatever is accepted."""
+OFFERED = ("text/html", "application/problem+json", "application/json")
+LONGEST_FIELD = 100
+MOST_ERRORS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,9 @@ class ScopeMissing(Exception):  # noqa: N818 - named for what happened
 
 def answer(problem: Problem, detail: str, errors: list[dict[str, str]] | None = None) -> Response:
     """The response for a problem; `errors` names fields or things one by one."""
+    if _for_a_browser():
+        page = render_template("problem.html", problem=problem, trace_id=g.get("trace_id", ""))
+        return Response(page, problem.status)
     body: dict[str, Any] = {
         "type": f"/docs/errors#{problem.code}",
         "title": problem.title,
@@ -97,9 +110,15 @@ def answer(problem: Problem, detail: str, errors: list[dict[str, str]] | None = 
     }
     if errors is not None:
         body["errors"] = errors
-    return Response(
-        json.dumps(body, ensure_ascii=False), problem.status, content_type="application/problem+json"
-    )
+    # a name that a caller gave may hold what is no text
+    text = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    return Response(text, problem.status, content_type="application/problem+json")
+
+
+def _for_a_browser() -> bool:
+    if request.path.startswith(MACHINES):
+        return False
+    return not request.accept_mimetypes or request.accept_mimetypes.best_match(OFFERED) == OFFERED[0]
 
 
 def of_error(error: GatewayError) -> Response:
@@ -114,13 +133,13 @@ def of_error(error: GatewayError) -> Response:
 def of_validation(detail: Mapping[str, Any]) -> Response:
     """Unknown fields and bad values, field by field."""
     errors = [
-        {"field": field, "reason": reason}
+        {"field": field[:LONGEST_FIELD], "reason": reason}
         for fields in detail.values()
         if isinstance(fields, Mapping)
         for field, reasons in fields.items()
         for reason in reasons
     ]
-    return answer(PROBLEMS[Malformed], "some fields are unknown, missing or wrong", errors)
+    return answer(PROBLEMS[Malformed], "some fields are unknown, missing or wrong", errors[:MOST_ERRORS])
 
 
 def register(app: Flask) -> None:
@@ -131,15 +150,15 @@ def register(app: Flask) -> None:
 
 
 def _of_http(error: HTTPException) -> Response:
-    problem = HTTP_PROBLEMS.get(error.code or 500)
-    if problem is None:
-        code = error.code or 500
-        problem = Problem(code, f"http_{code}", error.name, error.name)
+    status = error.code or 500
+    problem = HTTP_PROBLEMS.get(status)
+    if problem is None:  # the codes are a closed list: a rare status goes under the one of its kind
+        problem = replace(HTTP_PROBLEMS[400 if status < 500 else 500], status=status)  # noqa: PLR2004 - RFC 9110
     made = answer(problem, error.description or problem.title)
     made.headers.extend({k: v for k, v in error.get_headers() if k.lower() in {"allow", "retry-after"}})
     return made
 
 
 def _of_surprise(error: Exception) -> Response:
-    log.error("request_failed", path=request.path, error=type(error).__name__, trace_id=g.get("trace_id"))
+    log.error("request_failed", rule=rule(), error=type(error).__name__, trace_id=g.get("trace_id"))
     return answer(HTTP_PROBLEMS[500], "nothing is lost; please try again")

@@ -91,6 +91,8 @@ def put_result(case_code: str) -> dict[str, object]:
 def _checked_body() -> bytes:
     """The body, whose Repr-Digest (RFC 9530) must be there and agree. Raises `Malformed`."""
     content = request.get_data(cache=True)
+    if not content:
+        raise Malformed("the body is the whole document; this one is empty")
     given = dict(
         part.strip().partition("=")[::2] for part in request.headers.get("Repr-Digest", "").split(",")
     )

@@ -5,21 +5,37 @@ Strict: no unknown fields, no number in a string, no float where a whole number 
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+_CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+"""Never part of a line: controls, line ends, and the marks that turn the direction of what is read after them."""
+LARGEST_VND = 10**13 - 1  # of a line and of a payment: VNPAY's wire has 15 digits and counts in hundredths
 
 Reference = Annotated[
     str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")
 ]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Line = Annotated[str, StringConstraints(min_length=1, max_length=250, pattern=r"^[^\x00-\x1f\x7f]+$")]
-OptionalLine = Annotated[str, StringConstraints(max_length=250, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")]
+CaseCode = Annotated[
+    str, StringConstraints(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")
+]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=250, pattern=f"^[^{_CONTROL}]+$")]
+OptionalLine = Annotated[str, StringConstraints(max_length=250, pattern=f"^[^{_CONTROL}]*$")]
+Place = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=f"^[^{_CONTROL}]+$")]
+Text = Annotated[
+    str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00\u202a-\u202e\u2066-\u2069]*$")
+]
+Answer = Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*$")]
+# larger whole numbers are read differently by different readers of JSON (RFC 8259 section 6)
+Whole = Annotated[int, Field(ge=-(2**53 - 1), le=2**53 - 1)]
+Email = Annotated[str, StringConstraints(max_length=120, pattern=rf"^[^\s@{_CONTROL}]+@[^\s@{_CONTROL}]+$")]
 Phone = Annotated[str, StringConstraints(min_length=8, max_length=16, pattern=r"^\+?[0-9]{8,15}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 MediaType = Annotated[str, StringConstraints(max_length=100, pattern=r"^[a-z]+/[A-Za-z0-9.+-]+$")]
 Url = Annotated[str, StringConstraints(min_length=8, max_length=500, pattern=r"^https?://[^\s\x00-\x1f]+$")]
-Vnd = Annotated[int, Field(ge=1, le=10**13)]
-FreeVnd = Annotated[int, Field(ge=0, le=10**13)]
+WebhookSecret = Annotated[str, StringConstraints(max_length=120, pattern=r"^whsec_[A-Za-z0-9+/=]+$")]
+EventType = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z_.*]+$")]
+Vnd = Annotated[int, Field(ge=1, le=LARGEST_VND)]
+FreeVnd = Annotated[int, Field(ge=0, le=LARGEST_VND)]
 
 
 class Strict(BaseModel):
@@ -33,7 +49,7 @@ class ApplicantIn(Strict):
     id_kind: Literal["cccd", "cmnd", "passport", "tax_code", "other"]
     id_number: Annotated[str, StringConstraints(min_length=1, max_length=20, pattern=r"^[A-Za-z0-9-]+$")]
     phone: Phone
-    email: Annotated[str, StringConstraints(max_length=120, pattern=r"^[^\s@]+@[^\s@]+$")] | None = None
+    email: Email | None = None
     address: OptionalLine = ""
 
 
@@ -50,10 +66,24 @@ class CaseIn(Strict):
 
     reference: Reference
     procedure_code: Code
-    case_code: Annotated[str, StringConstraints(max_length=60)] | None = None
+    case_code: CaseCode | None = None
     applicant: ApplicantIn
     documents: Annotated[list[DocumentIn], Field(max_length=100)] = []
-    answers: dict[Code, str | int | bool | None] = {}
+    answers: Annotated[dict[Code, Answer | Whole | bool | None], Field(max_length=200)] = {}
+
+    @field_validator("documents")
+    @classmethod
+    def _each_code_once(cls, documents: list[DocumentIn]) -> list[DocumentIn]:
+        if len({each.code for each in documents}) != len(documents):
+            raise ValueError("a document code is announced twice")
+        return documents
+
+    @field_validator("answers")
+    @classmethod
+    def _a_reduction_is_a_code(cls, answers: dict[str, object]) -> dict[str, object]:
+        if not isinstance(answers.get("reduction"), str | None):
+            raise ValueError("the reduction is a code")  # noqa: TRY004 - what pydantic takes for a refusal
+        return answers
 
 
 class TransitionIn(Strict):
@@ -95,12 +125,19 @@ class PaymentIn(Strict):
     """A payment to ask for. Without `lines` the case's own fee lines are taken."""
 
     reference: Reference
-    case_code: Annotated[str, StringConstraints(max_length=60)]
+    case_code: CaseCode
     lines: Annotated[list[PaymentLineIn], Field(min_length=1, max_length=50)] | None = None
     provider: Code | None = None
     payer: PayerIn
     return_url: Url
     expires_in_s: Annotated[int, Field(ge=60, le=30 * 86_400)] | None = None
+
+    @field_validator("lines")
+    @classmethod
+    def _sum_that_can_be_collected(cls, lines: list[PaymentLineIn] | None) -> list[PaymentLineIn] | None:
+        if lines is not None and sum(line.amount_vnd for line in lines) > LARGEST_VND:
+            raise ValueError("the lines come to more than can be collected at once")
+        return lines
 
 
 class AttemptIn(Strict):
@@ -117,14 +154,14 @@ class AddressIn(Strict):
 
     text: Line
     ward_code: Annotated[int, Field(ge=1, le=99_999)] | None = None
-    province_code: Annotated[str, StringConstraints(min_length=1, max_length=60)]
+    province_code: Place
     era: Literal["63", "34"]
-    old_province: Annotated[str, StringConstraints(min_length=1, max_length=60)] | None = None
+    old_province: Place | None = None
 
 
 class DeliveryIn(Strict):
     reference: Reference
-    case_code: Annotated[str, StringConstraints(max_length=60)]
+    case_code: CaseCode
     method: Literal["online", "counter", "post", "collect"]
     operator: Code | None = None
     recipient: RecipientIn
@@ -136,12 +173,8 @@ class EndpointIn(Strict):
     """Where to be told. A `whsec_…` secret adds `v1` signatures to the `v1a` ones."""
 
     url: Url
-    events: Annotated[
-        list[Annotated[str, StringConstraints(max_length=60)]], Field(min_length=1, max_length=40)
-    ]
-    secret: Annotated[str, StringConstraints(max_length=120, pattern=r"^whsec_[A-Za-z0-9+/=]+$")] | None = (
-        None
-    )
+    events: Annotated[list[EventType], Field(min_length=1, max_length=40)]
+    secret: WebhookSecret | None = None
 
 
 class EndpointPatch(Strict):

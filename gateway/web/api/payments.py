@@ -1,6 +1,7 @@
 """Payments by REST."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ blueprint = APIBlueprint("payments", __name__, url_prefix="/v1/payments", tag="P
 T = TypeVar("T")
 
 LARGEST_PAGE = 500
+YEARS = range(2000, 2100)
 RECEIPT_ANSWERS: dict[int | str, Any] = {
     200: {
         "description": "The receipt",
@@ -35,11 +37,15 @@ DEFAULT_PAGE = 100
 
 
 def _shown(payment: store.Payment) -> dict[str, object]:
-    shared = web().context
+    return _all_shown([payment])[0]
+
+
+def _all_shown(found: Sequence[store.Payment]) -> list[dict[str, object]]:
+    """With the numbers of their receipts, which one look-up gives for all of them."""
+    shared, paid = web().context, [each.id for each in found if each.paid_at]
     with shared.engine.connect() as connection:
-        receipt = receipt_store.live_of(connection, payment.id) if payment.paid_at else None
-    number = receipt.receipt_number if receipt is not None and receipt.state == "issued" else None
-    return show.payment(shared, payment, number)
+        numbers = receipt_store.issued_numbers(connection, paid) if paid else {}
+    return [show.payment(shared, each, numbers.get(each.id)) for each in found]
 
 
 @blueprint.post("")
@@ -59,7 +65,7 @@ def create(wanted: PaymentIn) -> tuple[dict[str, object], int]:
 def listed() -> dict[str, object]:
     """A page of payments, newest first; filters `case_code reference state from to`, then `cursor limit`."""
     who, shared = caller("read"), web().context
-    limit = min(_given("limit", int) or DEFAULT_PAGE, LARGEST_PAGE)
+    limit = _given("limit", _page_size) or DEFAULT_PAGE
     with shared.engine.connect() as connection:
         found = store.listed(
             connection,
@@ -67,13 +73,13 @@ def listed() -> dict[str, object]:
             case_code=request.args.get("case_code"),
             reference=request.args.get("reference"),
             states=_states(request.args.get("state")),
-            created_from=_given("from", datetime.fromisoformat),
-            created_to=_given("to", datetime.fromisoformat),
-            before_id=request.args.get("cursor"),
+            created_from=_given("from", _moment),
+            created_to=_given("to", _moment),
+            before_id=_given("cursor", _payment_id),
             limit=limit,
         )
     return {
-        "payments": [_shown(each) for each in found],
+        "payments": _all_shown(found),
         "next_cursor": found[-1].id if len(found) == limit else None,
     }
 
@@ -83,14 +89,32 @@ def _given(name: str, read: Callable[[str], T]) -> T | None:
     if text is None:
         return None
     try:
-        value = read(text)
+        return read(text)
+    except ValueError as error:
+        raise Malformed(f"{name} {error}") from None
+
+
+def _moment(text: str) -> datetime:
+    """A time of RFC 3339. Raises `ValueError` for one without offset, or from another age."""
+    try:
+        value = datetime.fromisoformat(text)
     except ValueError:
-        raise Malformed(f"{name} cannot be read") from None
-    if isinstance(value, datetime) and value.tzinfo is None:
-        raise Malformed(f"{name} is a time with offset")
-    if isinstance(value, int) and value < 1:
-        raise Malformed(f"{name} is at least 1")
+        raise ValueError("is a time of RFC 3339") from None
+    if value.tzinfo is None or value.year not in YEARS:
+        raise ValueError("is a time with offset, of the years that payments can be of")
     return value
+
+
+def _page_size(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,2}", text) or int(text) > LARGEST_PAGE:
+        raise ValueError(f"is 1 to {LARGEST_PAGE}")
+    return int(text)
+
+
+def _payment_id(text: str) -> str:
+    if not re.fullmatch(r"pay_[0-9a-f]{32}", text):
+        raise ValueError("is the next_cursor of an earlier page")
+    return text
 
 
 def _states(public: str | None) -> list[str] | None:

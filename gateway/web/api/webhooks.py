@@ -1,5 +1,7 @@
 """Webhook endpoints, their log, and the feed for those who cannot receive."""
 
+import re
+
 from apiflask import APIBlueprint
 from flask import request
 
@@ -100,10 +102,10 @@ def tries(endpoint_id: str) -> dict[str, object]:
 @blueprint.output(ResentOut)
 def resend(event_id: str) -> dict[str, object]:
     """Send every message of an event again."""
-    number = event_id.removeprefix("evt_")
-    if not number.isascii() or not number.isdigit() or len(number) > 18:  # noqa: PLR2004 - a BIGINT's digits
+    who = caller("cases:write")
+    if not re.fullmatch(r"evt_[0-9]{1,18}", event_id):
         raise Malformed("an event's id is evt_ and digits")
-    return {"messages": webhooks.resend(web().context, caller("cases:write"), int(number))}
+    return {"messages": webhooks.resend(web().context, who, int(event_id.removeprefix("evt_")))}
 
 
 @blueprint.get("/events")
@@ -113,13 +115,12 @@ def feed() -> dict[str, object]:
     who = caller("read")
     after = request.args.get("after", spine.START)
     limit = request.args.get("limit", "100")
-    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit[:6]) <= LARGEST_PAGE:
+    if not re.fullmatch(r"[1-9][0-9]{0,2}", limit) or int(limit) > LARGEST_PAGE:
         raise Malformed(f"limit is 1 to {LARGEST_PAGE}")
+    if not re.fullmatch(r"[0-9]{1,18}-[0-9]{1,18}", after):
+        raise Malformed("after is not a cursor of this feed")
     with web().context.engine.connect() as connection:
-        try:
-            found = spine.read_after(connection, after, int(limit), who.portal_id)
-        except ValueError:
-            raise Malformed("after is not a cursor of this feed") from None
+        found = spine.read_after(connection, after, int(limit), who.portal_id)
     return {
         "events": [show.event(each) for each in found if each.type in PUBLISHED],
         "next_cursor": found[-1].position if found else after,

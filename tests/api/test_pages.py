@@ -1,0 +1,220 @@
+"""The citizen's pages: what is told is true, nothing personal is shown, nothing given is run, and a GET only shows."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from api_callbacks import Vnpay
+from api_wire import JSON, Reply
+from api_world import FEE_VND, PERSON, World, fingerprint_of_world
+
+from gateway.domain.payment import PUBLIC, PaymentState, PublicPayment
+from gateway.web.pay import WORDS
+
+pytestmark = pytest.mark.service
+
+PROBLEM = "application/problem+json"
+HOSTILE = "<script>alert(1)</script>&\"'{{7*7}}"
+
+
+class Tags(HTMLParser):
+    """The tags of a page, and whether each that opens closes."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.opened: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.opened.append(tag)
+
+
+def shown(reply: Reply, status: int) -> str:
+    """The page, with the headers that every page has and no script in it."""
+    assert (status, "text/html") == (reply.status, reply.media_type), reply.text
+    policy = reply.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert ("no-store", "nosniff") == (
+        reply.headers["cache-control"],
+        reply.headers["x-content-type-options"],
+    )
+    assert "set-cookie" not in reply.headers
+    assert "script" not in Tags(reply.text).opened
+    return reply.text
+
+
+def pay_target(payment: dict[str, object]) -> str:
+    return str(payment["pay_url"]).partition("/pay/")[2]
+
+
+UNKNOWN = "0" * 48
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        f"/pay/{UNKNOWN}",
+        "/pay/x",
+        f"/track/{UNKNOWN}",
+        f"/return/vnpay/{UNKNOWN}",
+        f"/return/nobody/{UNKNOWN}",
+        "/pay/",
+        "/nothing",
+        "/pay/%F0%9F%92%A9",
+        "/pay/..%2f..%2fetc",
+    ],
+)
+def test_a_link_that_leads_nowhere_is_a_page_in_two_languages(world: World, target: str) -> None:
+    for accept in ("text/html,application/xhtml+xml,*/*;q=0.8", "*/*"):
+        page = shown(world.plain("GET", target, headers=[("Accept", accept)]), 404)
+        assert "Không tìm thấy" in page
+        assert "No such thing" in page
+    without = world.plain("GET", target)
+    assert "Không tìm thấy" in shown(without, 404)
+
+
+@pytest.mark.parametrize("accept", [JSON, PROBLEM, f"{PROBLEM}, {JSON};q=0.9"])
+def test_who_takes_only_json_gets_a_problem_for_the_same_link(world: World, accept: str) -> None:
+    reply = world.plain("GET", f"/pay/{UNKNOWN}", headers=[("Accept", accept)])
+    assert (404, PROBLEM, "not_found") == (reply.status, reply.media_type, reply.json["code"])
+
+
+@pytest.mark.parametrize("target", ["/v1/nothing", "/callbacks/nobody"])
+def test_machines_get_a_problem_whatever_they_accept(world: World, target: str) -> None:
+    reply = world.plain("GET", target, headers=[("Accept", "text/html")])
+    assert (404, PROBLEM) == (reply.status, reply.media_type)
+
+
+def test_the_page_of_a_problem_repeats_nothing_of_the_request(world: World) -> None:
+    page = shown(world.plain("GET", "/%3Cscript%3Ealert(1)%3C/script%3E?x=%3Cimg%3E"), 404)
+    assert "alert" not in page
+    assert "img" not in Tags(page).opened
+
+
+def test_names_that_portals_give_are_text_and_nothing_else(world: World, case_code: str) -> None:
+    line = {"kind": "phi", "code": "P-1", "name": HOSTILE, "amount_vnd": FEE_VND}
+    payment = world.payment(case_code, lines=[line], payer={"name": HOSTILE})
+    page = shown(world.plain("GET", f"/pay/{pay_target(payment)}"), 200)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;&amp;&#34;&#39;{{7*7}}" in page
+    assert 1 == page.count("alert(1)")  # the line's name; the payer's is not shown at all
+
+
+def test_the_page_to_pay_shows_what_is_owed_and_nothing_personal(world: World, case_code: str) -> None:
+    payment = world.payment(case_code)
+    page = shown(world.plain("GET", f"/pay/{pay_target(payment)}"), 200)
+    assert case_code in page
+    assert payment["order_code"] in page
+    for personal in (PERSON["name"], PERSON["id_number"], PERSON["phone"], PERSON["address"]):
+        assert personal not in page
+
+
+@pytest.mark.parametrize("state", PaymentState, ids=lambda each: each.value)
+def test_x05_every_state_is_told_in_its_own_words(world: World, case_code: str, state: PaymentState) -> None:
+    payment, _ = world.started(case_code, "vnpay")
+    with world.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE payments SET state = %(state)s WHERE id = %(id)s",
+            {"state": state.value, "id": payment["id"]},
+        )
+    page = shown(world.plain("GET", f"/pay/{pay_target(payment)}"), 200)
+    words = WORDS[PUBLIC[state]]
+    for text in (words.title_vi, words.title_en, words.text_vi):
+        assert text in page
+    is_failure = PUBLIC[state] is PublicPayment.FAILED
+    assert is_failure == ("không thành công" in page)
+    assert is_failure == ("did not succeed" in page)
+    for said_early in ("thất bại", "unsuccessful", "Unsuccessful"):
+        assert said_early not in page
+    assert (state in {PaymentState.PENDING, PaymentState.UNKNOWN}) == ('http-equiv="refresh"' in page)
+    can_pay = state in {PaymentState.CREATED, PaymentState.PENDING, PaymentState.FAILED}
+    assert can_pay == ("<form" in page)
+
+
+@pytest.mark.parametrize(
+    "fields", ["provider=nobody", "", "provider=", "provider=vnpay%00", "provider=%FF", "x=1"]
+)
+def test_a_provider_that_we_do_not_know_is_told_and_starts_nothing(
+    world: World, case_code: str, fields: str
+) -> None:
+    payment = world.payment(case_code)
+    before = fingerprint_of_world(world)
+    page = shown(world.form(f"/pay/{pay_target(payment)}", fields), 409)
+    assert "Không có nơi thu này" in page
+    assert before == fingerprint_of_world(world)
+
+
+def test_a_choice_sends_the_citizen_on_and_the_same_choice_again_goes_the_same_way(
+    world: World, case_code: str
+) -> None:
+    target = f"/pay/{pay_target(world.payment(case_code))}"
+    first = world.form(target, "provider=vnpay")
+    after = fingerprint_of_world(world)
+    again = world.form(target, "provider=vnpay")
+    assert (303, 303) == (first.status, again.status)
+    assert first.headers["location"] == again.headers["location"]
+    assert after == fingerprint_of_world(world)
+
+
+def test_what_is_paid_cannot_be_paid_again(world: World, case_code: str) -> None:
+    payment, reference = world.started(case_code, "vnpay")
+    assert "00" == Vnpay().word(Vnpay().paid(reference, FEE_VND).send(world))
+    before = fingerprint_of_world(world)
+    page = shown(world.form(f"/pay/{pay_target(payment)}", "provider=dvcqg"), 409)
+    assert "<form" not in page
+    assert before == fingerprint_of_world(world)
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/xml", "text/plain", ""])
+def test_another_media_type_than_a_forms_is_415(world: World, case_code: str, content_type: str) -> None:
+    token = pay_target(world.payment(case_code))
+    before = fingerprint_of_world(world)
+    for target in (f"/pay/{token}", "/track"):
+        reply = world.plain("POST", target, headers=[("Content-Type", content_type)], body=b"provider=vnpay")
+        shown(reply, 415)
+    assert before == fingerprint_of_world(world)
+
+
+def test_a_form_that_is_too_large_or_broken_is_refused_as_a_page(world: World, case_code: str) -> None:
+    token = pay_target(world.payment(case_code))
+    before = fingerprint_of_world(world)
+    shown(world.form(f"/pay/{token}", "provider=" + "x" * 300_000), 413)
+    parts = "--b\r\nContent-Disposition: form-data; name=x\r\n\r\n1\r\n" * 1_500
+    kind = [("Content-Type", "multipart/form-data; boundary=b")]
+    shown(world.plain("POST", f"/pay/{token}", headers=kind, body=f"{parts}--b--".encode()), 413)
+    broken = world.plain("POST", f"/pay/{token}", headers=kind, body=b"--b\r\nbroken")
+    assert broken.status in {400, 409}
+    assert before == fingerprint_of_world(world)
+
+
+def test_coming_back_from_a_provider_shows_and_never_decides(world: World, case_code: str) -> None:
+    payment, reference = world.started(case_code, "vnpay")
+    said = Vnpay().paid(reference, FEE_VND).query.decode()
+    before = fingerprint_of_world(world)
+    reply = world.plain("GET", f"/return/vnpay/{pay_target(payment)}?{said}")
+    assert (303, f"/pay/{pay_target(payment)}") == (reply.status, reply.headers["location"])
+    assert before == fingerprint_of_world(world)
+    assert "pending" == world.payment_state(payment["id"])
+
+
+def test_no_page_changes_anything_by_being_looked_at(world: World, case_code: str) -> None:
+    payment, _ = world.started(case_code, "vnpay")
+    track = world.ask("GET", f"/v1/cases/{case_code}").json["links"]["track"].partition("/track/")[2]
+    before, tries = fingerprint_of_world(world), world.one("SELECT count(*) AS many FROM track_tries").many
+    known = {"provider": "vnpay", "token": pay_target(payment)}
+    for rule in world.app.url_map.iter_rules():
+        if "GET" in rule.methods and not rule.rule.startswith(("/v1/", "/callbacks/", "/static/")):
+            token = track if rule.rule.startswith("/track") else known["token"]
+            target = re.sub(r"<provider>", "vnpay", rule.rule).replace("<token>", token)
+            for method in ("GET", "HEAD"):
+                assert world.plain(method, target).status in {200, 303}, target
+    assert before == fingerprint_of_world(world)
+    assert tries == world.one("SELECT count(*) AS many FROM track_tries").many
+
+
+@pytest.mark.parametrize(
+    "target", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static/"]
+)
+def test_the_static_folder_gives_nothing_else(world: World, target: str) -> None:
+    assert 404 == world.plain("GET", target).status
