@@ -12,6 +12,7 @@ from typing import Any
 
 from apiflask import APIFlask
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy import Engine
@@ -25,7 +26,7 @@ from gateway.domain.delivery import DeliveryState
 from gateway.domain.errors import Misconfigured
 from gateway.domain.procedure import Procedure, from_data
 from gateway.files import FolderFiles
-from gateway.http import Door
+from gateway.http import Door, refuse_private
 from gateway.ports import Agency, HttpDoor, Party, PaymentProvider, PostalOperator, Press
 from gateway.service.context import Context, Schedules
 from gateway.store import embedded, migrate
@@ -40,7 +41,9 @@ from gateway.store.together import Together
 from gateway.web.app import create_app
 from gateway.web.context import Web
 from postal import vnpost_ngsp
+from signing import errors as signing_errors
 from signing import jose, webhooks
+from signing.certificates import SigningCertificate, ensure_certificate
 from signing.keys import Kind
 from signing.keystore import Keystore
 from signing.seal import Sealer
@@ -101,6 +104,8 @@ def open_house(settings: Settings, url: str) -> House:
         calendar=_calendar(),
         files=FolderFiles(settings.var_dir / "files"),
         press=cache(lambda: _press(keystore)),
+        look_at_signature=_look_at_signature,
+        check_address=refuse_private if settings.live else lambda _: None,
         sign_jws=lambda payload, typ: jose.sign_compact(
             payload, key=paper_key.private_key, kid=paper_key.kid, typ=typ
         ),
@@ -135,13 +140,28 @@ def _webhook_signer(keystore: Keystore) -> Callable[[str, datetime, bytes, bytes
     return sign
 
 
+def _look_at_signature(pdf: bytes) -> str:
+    from signing import pdf as signed_pdf
+
+    try:
+        verdict = signed_pdf.validate(pdf, [], at=now())
+    except signing_errors.BadSignature:
+        return "none"
+    except signing_errors.Malformed:
+        return "unknown"
+    return "intact" if verdict.intact else "broken"
+
+
+def _paper_signer(keystore: Keystore) -> SigningCertificate:
+    return ensure_certificate(keystore, "receipt", subject="Cổng 4", now=now())
+
+
 def _press(keystore: Keystore) -> Press:
     # typst and pyHanko are heavy: only a process that makes papers loads them
     from gateway.render import ReceiptPress
-    from signing.certificates import ensure_certificate
     from signing.pdf import PdfSigner
 
-    signer = ensure_certificate(keystore, "receipt", subject="Cổng 4", now=now())
+    signer = _paper_signer(keystore)
     return ReceiptPress(PdfSigner(signer.private_key, signer.certificate, signer.chain), location="Việt Nam")
 
 
@@ -249,6 +269,7 @@ def make_app(opened: House) -> APIFlask:
             context=opened.context,
             http_key=http_key,
             jwks=dict(opened.keystore.public_jwks(HTTP, WEBHOOK, PAPER)),
+            paper_root=_paper_signer(opened.keystore).root.public_bytes(Encoding.PEM),
             max_body_bytes=settings.max_body_bytes,
             max_document_bytes=settings.max_document_bytes,
             is_ready=lambda: why_not_ready(opened.engine),

@@ -10,20 +10,20 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import requests
 
+from sandbox.agency import Agency
 from sandbox.citizen import Citizen
 from sandbox.config import load_world
 from sandbox.errors import CitizenLost, Untrusted
+from sandbox.papers import check_jws, check_pdf
+from sandbox.patience import PATIENCE_S, PAUSE_S, patiently
 from sandbox.portal_client import PortalAnswer, PortalClient
 from sandbox.world import read_private_key
 
-PATIENCE_S = 60.0
-PAUSE_S = 0.2
 PROCEDURE = "2.000488"
-SERVER_ERROR = 500
 
 
 class StoryBroken(Exception):  # noqa: N818 - named for what happened
@@ -39,10 +39,12 @@ class Step:
 
 @dataclass(slots=True)
 class Story:
-    """Who plays, where the papers go, and what is known so far."""
+    """Who plays, where the agency's key is kept, where the papers go, and what is known so far."""
 
     client: PortalClient
+    gateway_url: str
     urls: dict[str, str]
+    home: Path
     out: Path
     run: str
     facts: dict[str, Any] = field(default_factory=dict)
@@ -68,10 +70,18 @@ class Story:
         for document, content in papers.items():
             self._put(f"/v1/cases/{code}/documents/{document}", content)
         submitted = self._post(f"/v1/cases/{code}/submit")
+        receipt = submitted["submission_receipt"]
+        said = check_jws(receipt, self._public("/.well-known/jwks.json").json())
+        given = [hashlib.sha256(content).hexdigest() for content in papers.values()]
+        if said["case_code"] != code or sorted(each["sha256"] for each in said["documents"]) != sorted(given):
+            raise StoryBroken("the submission receipt tells of something else")
         path = self.out / f"submission-{name}.jws"
-        path.write_text(submitted["submission_receipt"], encoding="utf-8")
+        path.write_text(receipt, encoding="utf-8")
         self.facts |= {f"{name}_case": code, f"{name}_submission": str(path)}
-        yield Step("submitted", f"{code}: {len(papers)} documents by SHA-256, signed submission receipt kept")
+        yield Step(
+            "submitted",
+            f"{code}: {len(papers)} documents by SHA-256, named in a submission receipt whose signature holds",
+        )
 
     def paid(self, name: str, provider: str) -> Iterator[Step]:
         """A signed order, the citizen at the provider, and the money known."""
@@ -94,21 +104,29 @@ class Story:
         """A numbered receipt as signed PDF and as JSON."""
         url = f"/v1/payments/{self.facts['first_payment']['id']}"
         numbered = self._until(url, lambda seen: bool(seen["receipt_number"]), "receipt")
-        for kind in ("pdf", "json"):
+        papers = {kind: self._paper(f"{url}/receipt", f"application/{kind}") for kind in ("pdf", "json")}
+        for kind, content in papers.items():
             path = self.out / f"receipt.{kind}"
-            path.write_bytes(self._paper(f"{url}/receipt", f"application/{kind}"))
+            path.write_bytes(content)
             self.facts[f"receipt_{kind}"] = str(path)
-        self.facts["receipt_number"] = numbered["receipt_number"]
-        yield Step("receipt", f"{numbered['receipt_number']}: signed PDF and JSON kept")
+        signer = check_pdf(papers["pdf"], self._public("/.well-known/paper-root.pem").content)
+        number, said = numbered["receipt_number"], json.loads(papers["json"])
+        if (said["receipt_number"], said["total_vnd"]) != (number, numbered["amount_vnd"]):
+            raise StoryBroken("the receipt tells of another number or sum")
+        self.facts["receipt_number"] = number
+        yield Step(
+            "receipt", f"{number}: PDF signed by {signer}, signature checked; the same sum in its JSON"
+        )
 
     def processed(self) -> Iterator[Step]:
         """The agency accepts, processes, stores the result, finishes."""
         code = self.facts["first_case"]
         for event in ("accept", "process"):
             self._transition(code, event)
-        self._put(f"/v1/cases/{code}/result", b"%PDF-1.4 ket qua " + self.run.encode())
+        result = Agency(self.home).result(code)
+        self._put(f"/v1/cases/{code}/result", result)
         self._transition(code, "finish")
-        yield Step("processed", f"{code}: accepted, processed, result stored, finished")
+        yield Step("processed", f"{code}: accepted, processed; the agency's signed result stored; finished")
 
     def delivered(self) -> Iterator[Step]:
         """The post hands over; before that the case is not delivered."""
@@ -178,6 +196,9 @@ class Story:
             lambda: self.client.send("GET", path, accept=media_type), lambda it: it.status_code
         ).content
 
+    def _public(self, path: str) -> requests.Response:
+        return patiently(lambda: requests.get(self.gateway_url + path, timeout=5), lambda it: it.status_code)
+
     def _until(self, url: str, holds: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
         limit = time.monotonic() + PATIENCE_S
         while time.monotonic() < limit:
@@ -194,24 +215,6 @@ class Story:
         if answer.status not in {200, 201} or not answer.json:
             raise StoryBroken(f"expected 200 or 201, got {answer.status}: {answer.json}")
         return answer.json
-
-
-A = TypeVar("A")
-
-
-def patiently(call: Callable[[], A], status: Callable[[A], int]) -> A:
-    """The same call again, with the same reference in it, while the gateway is away or says that it is in trouble."""
-    limit = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            answer = call()
-        except (requests.RequestException, Untrusted):
-            if time.monotonic() > limit:
-                raise
-        else:
-            if status(answer) < SERVER_ERROR or time.monotonic() > limit:
-                return answer
-        time.sleep(PAUSE_S)
 
 
 def _case(reference: str, papers: dict[str, bytes], reduction: str | None) -> dict[str, Any]:
@@ -259,7 +262,7 @@ def main() -> int:
     key = read_private_key(Path(world.portal.private_key_file))
     client = PortalClient(world.gateway_url, world.portal.key_id, key)
     run = time.strftime("%Y%m%d%H%M%S")
-    story = Story(client, urls, out, run)
+    story = Story(client, world.gateway_url, urls, Path(sys.argv[1]).parent, out, run)
     endpoint = {
         "url": f"{urls['portal']}/webhooks",
         "events": ["*"],

@@ -156,7 +156,7 @@ def _order(
         procedure_code=case.procedure_code,
         procedure_name=procedure.name_vi,
         lines=tuple(_line(line) for line in payment.lines),
-        agency=context.agencies[payment.agency_code],
+        agency=context.agency(payment.agency_code),
         payer=Payer(
             name=payer["name"],
             id_number=payer.get("id_number") or "",

@@ -79,7 +79,10 @@ def find_procedure(context: Context, code: str) -> Procedure:
 
 def _case_code(connection: Connection, caller: Caller, given: str | None, now: datetime) -> str:
     if given is not None:
-        parse_case_code(given)
+        agency = parse_case_code(given).agency
+        # a unit's code ends with that of the province or ministry it belongs to (QCVN 102:2016/BTTTT)
+        if agency != caller.agency_code and not agency.endswith(f".{caller.agency_code}"):
+            raise Malformed("this case code is of another agency")
         if store.find(connection, given) is not None:
             raise ReferenceConflict("this case code is taken")
         return given
@@ -165,7 +168,7 @@ def store_document(
         if context.files.put(content) != document.sha256:
             raise Malformed("the SHA-256 of what came is not the one that was announced")
         if store.mark_stored(connection, case_code, code, now):
-            _append(connection, case, caller, "case.document_stored", now, data={"document": code})
+            append(connection, case, caller, "case.document_stored", now, data={"document": code})
     return document
 
 
@@ -240,35 +243,6 @@ def _dates(context: Context, case: store.Case, event: CaseEvent, now: datetime) 
     return {"finished_at": now} if event is CaseEvent.FINISH else {}
 
 
-def store_result(
-    context: Context,
-    caller: Caller,
-    case_code: str,
-    document: Mapping[str, str],
-    content: bytes,
-    now: datetime,
-) -> store.Document:
-    """Keep the signed result. The same bytes again change nothing. Raises `NotFound`, `Forbidden`."""
-    with context.engine.begin() as connection:
-        case = store.find(connection, case_code, caller.portal_id, lock=True)
-        if case is None:
-            raise NotFound("no case has this code")
-        if case.state not in {CaseState.PROCESSING, CaseState.RESULT_READY}:
-            raise Forbidden("a result is taken while the case is in process or its result is ready")
-        sha256 = context.files.put(content)
-        known = store.documents(connection, case_code, "result")
-        same = next((each for each in known if each.sha256 == sha256), None)
-        if same is not None:
-            return same
-        code = f"result-{len(known) + 1}"
-        row = {**document, "code": code, "role": "result", "size_bytes": len(content), "sha256": sha256}
-        store.add_documents(connection, case_code, [{**row, "stored_at": now}])
-        _append(
-            connection, case, caller, "case.result_stored", now, data={"document": code, "sha256": sha256}
-        )
-        return next(each for each in store.documents(connection, case_code, "result") if each.code == code)
-
-
 def hand_over(connection: Connection, case_code: str, cause: str, handed_over_at: datetime) -> None:
     """The result is in the citizen's hands, by proof: result_ready becomes result_delivered."""
     values = {"handed_over_at": handed_over_at}
@@ -308,7 +282,7 @@ def _move(
     if not store.change(connection, case.case_code, from_states, {"state": to_state.value, **values}):
         raise Forbidden("the case has moved on meanwhile")
     code, words = NATIONAL[to_state]
-    _append(
+    append(
         connection,
         case,
         caller,
@@ -320,7 +294,7 @@ def _move(
     )
 
 
-def _append(
+def append(
     connection: Connection,
     case: store.Case,
     caller: Caller,
@@ -331,6 +305,7 @@ def _append(
     data: Mapping[str, Any] | None = None,
     actor: str | None = None,
 ) -> None:
+    """What happened to a case, on the spine; with `to_state` its state moved."""
     spine.append(
         connection,
         spine.Change(

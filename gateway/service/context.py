@@ -9,6 +9,7 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 from sqlalchemy import Engine
 
+from gateway.domain.errors import Misconfigured
 from gateway.domain.procedure import Procedure
 from gateway.ports import Agency, Files, HttpDoor, PaymentProvider, PostalOperator, Press, StatementFormat
 from gateway.store.reports import Told
@@ -38,6 +39,10 @@ class Context:
     calendar: Mapping[date, bool]
     files: Files
     press: Callable[[], Press]
+    look_at_signature: Callable[[bytes], str]
+    """Of a PDF: `intact`, `none`, `broken`, or `unknown` where it cannot be read."""
+    check_address: Callable[[str], None]
+    """Raises `Unreachable` for an address that this installation never calls."""
     sign_jws: Callable[[bytes, str], str]
     sign_webhook: Callable[[str, datetime, bytes, bytes | None], str]
     webhook_door: HttpDoor
@@ -46,3 +51,10 @@ class Context:
     schedules: Schedules
     clock: Callable[[], datetime]
     entropy: Callable[[int], bytes] = field(repr=False)
+
+    def agency(self, code: str) -> Agency:
+        """Raises `Misconfigured` for an agency that the agencies file does not name."""
+        try:
+            return self.agencies[code]
+        except KeyError:
+            raise Misconfigured(f"the agencies file has no agency {code}") from None

@@ -222,7 +222,7 @@ def _intend(context: Context, delivery_id: str, now: datetime) -> tuple[store.De
         to = sealed.unseal(context.sealer, store.sealed_recipient(connection, delivery_id), sealed.RECIPIENT)
         case = case_store.find(connection, delivery.case_code)
         assert case is not None
-        sender = context.agencies[case.agency_code].sender
+        sender = context.agency(case.agency_code).sender
         if sender is None:
             raise Malformed("the agency has no sender address for the post")
         return delivery, ParcelOrder(delivery.order_number, sender, Party(**to), cod_vnd=delivery.cod_vnd)

@@ -97,7 +97,7 @@ def _facts(
     case = case_store.find(connection, payment.case_code)
     assert case is not None
     assert payment.paid_at is not None
-    agency = context.agencies[payment.agency_code]
+    agency = context.agency(payment.agency_code)
     payer = sealed.unseal(context.sealer, payment_store.sealed_payer(connection, payment.id), sealed.PAYER)
     paid = next(
         each for each in payment_store.attempts_of(connection, payment.id) if each.state == "succeeded"

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from gateway.domain.errors import Malformed, NotFound, ReferenceConflict, TransportError
+from gateway.domain.errors import Malformed, NotFound, ReferenceConflict, TransportError, Unreachable
 from gateway.domain.published import PUBLISHED, is_known, wants
 from gateway.ports import HttpAnswer, HttpRequest
 from gateway.service import sealed, show
@@ -45,9 +45,13 @@ def add_endpoint(
 
 
 def check_target(context: Context, url: str) -> None:
-    """Raises `Malformed` for what is never called: anything but https in live mode, or not a web address."""
+    """Raises `Malformed` for what is never called: in live mode anything but https, and private addresses."""
     if not url.startswith(("https://", "http://")) or (context.live and not url.startswith("https://")):
         raise Malformed("an endpoint is an https address")
+    try:
+        context.check_address(url)
+    except Unreachable as error:
+        raise Malformed(f"this address cannot be an endpoint: {error}") from None
 
 
 def find_endpoint(context: Context, caller: Caller, endpoint_id: str) -> store.Endpoint:

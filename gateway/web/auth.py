@@ -4,6 +4,7 @@ The message is kept with its signature before anything is done by it, and its no
 proved later, and cannot be ordered again by a copy.
 """
 
+from dataclasses import replace
 from urllib.parse import quote
 
 import structlog
@@ -21,6 +22,7 @@ from signing.public_pem import load_public
 
 log = structlog.get_logger()
 
+MOST_OF_A_STRANGER_BYTES = 65_536
 UNESCAPED = "/:@!$&'()*+,;=-._~"
 """What stands in a path without an escape (RFC 3986 section 3.3)."""
 
@@ -45,8 +47,10 @@ def authenticate() -> None:
             came.method, _target(), came.headers, came.body, resolve_key=resolve, now=now
         )
     except SigningError as error:
+        # of a stranger's message the beginning is enough: nobody may fill the disk with what nobody asked for
+        begun = replace(came, body=came.body[:MOST_OF_A_STRANGER_BYTES])
         with shared.engine.begin() as connection:
-            inbox.record(connection, "portal", came, "bad_signature", now)
+            inbox.record(connection, "portal", begun, "bad_signature", now)
         log.warning("signature_refused", rule=rule(), error=type(error).__name__, trace_id=g.trace_id)
         raise BadSignature(f"{type(error).__name__}: {error}") from None
     credential = known[verified.keyid]

@@ -13,11 +13,12 @@ from signing.keystore import StoredKey
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """The use cases' context, the key that our answers are signed with, and limits in bytes."""
+    """The use cases' context, the key of our answers, what proves our papers (keys, root in PEM), limits in bytes."""
 
     context: Context
     http_key: StoredKey
     jwks: dict[str, Any]
+    paper_root: bytes
     max_body_bytes: int
     max_document_bytes: int
     is_ready: Callable[[], str | None]

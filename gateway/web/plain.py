@@ -53,6 +53,12 @@ def jwks() -> Response:
     return jsonify(web().jwks)
 
 
+@blueprint.get("/.well-known/paper-root.pem")
+def paper_root() -> Response:
+    """The certificate above the one that our receipts are signed with."""
+    return Response(web().paper_root, content_type="application/x-pem-file")
+
+
 @blueprint.get("/docs/errors")
 def errors() -> str:
     """What each problem means, in two languages."""

@@ -8,7 +8,7 @@ from apiflask import APIBlueprint
 from flask import request
 
 from gateway.domain.errors import Malformed
-from gateway.service import cases, show
+from gateway.service import cases, results, show
 from gateway.service.cases import Caller
 from gateway.store import cases as store
 from gateway.store import spine
@@ -84,7 +84,7 @@ def put_result(case_code: str) -> dict[str, object]:
     who, shared = caller("cases:write"), web().context
     content = _checked_body()
     described = {"name": "result", "media_type": request.mimetype or "application/octet-stream"}
-    kept = cases.store_result(shared, who, case_code, described, content, shared.clock())
+    kept = results.store_result(shared, who, case_code, described, content, shared.clock())
     return {"code": kept.code, "sha256": kept.sha256, "size_bytes": kept.size_bytes}
 
 
