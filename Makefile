@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup demo up test format lint types imports tests lock
+.PHONY: setup demo up bench test format lint types imports generated tests docs pictures lock
 
 setup: $(STAMP)
 
@@ -18,7 +18,10 @@ demo: $(STAMP)
 up: $(STAMP)
 	$(BIN)/python -m gateway up
 
-test: format lint types imports tests
+bench: $(STAMP)
+	$(BIN)/python -m bench
+
+test: format lint types imports generated tests
 
 format: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -32,8 +35,18 @@ types: $(STAMP)
 imports: $(STAMP)
 	$(BIN)/lint-imports
 
+generated: $(STAMP)
+	$(BIN)/python -m gateway docs --check
+
 tests: $(STAMP)
 	$(BIN)/python -m pytest
+
+docs: $(STAMP)
+	$(BIN)/python -m gateway docs
+
+# needs Graphviz; each picture ends with the hash of what it was drawn from, so that a test can tell an old one
+pictures: docs
+	for dot in docs/states/*.dot; do dot -Tsvg "$$dot" -o "$${dot%.dot}.svg" && echo "<!-- drawn from $$(sha256sum < "$$dot" | cut -c 1-64) -->" >> "$${dot%.dot}.svg" || exit 1; done
 
 lock: $(STAMP)
 	for kind in runtime dev; do $(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url requirements/$$kind.in -o requirements/$$kind.txt; done

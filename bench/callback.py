@@ -252,7 +252,6 @@ def _gateway(url: str, folder: Path) -> Iterator[None]:
         "GATEWAY_VAR_DIR": str(folder),
         "GATEWAY_DATABASE_URL": url,
         "GATEWAY_LISTEN_PORT": str(PORT),
-        "GATEWAY_LOG_LEVEL": "WARNING",
         "GATEWAY_VNPAY__TMN_CODE": TMN_CODE,
         "GATEWAY_VNPAY__SECRET": SECRET,
         "GATEWAY_VNPAY__PAY_URL": "http://127.0.0.1:9/pay",

@@ -205,11 +205,11 @@ def test_the_same_reference_of_two_portals_is_two_things(world: World) -> None:
     assert made[0].json["case_code"] != made[1].json["case_code"]
 
 
-def test_a_case_code_that_another_portal_has_is_a_conflict_and_tells_nothing(
+def test_a_case_code_of_another_portal_s_agency_is_refused_and_tells_nothing(
     world: World, own: Things
 ) -> None:
     before = fingerprint_of_world(world)
     wanted = world.case_wanted(world.fresh("own"), case_code=own.case)
     reply = world.ask("POST", "/v1/cases", wanted, who="other")
-    assert (409, "reference_conflict") == (reply.status, reply.json["code"])
+    assert (422, "malformed") == (reply.status, reply.json["code"])
     assert before == fingerprint_of_world(world)

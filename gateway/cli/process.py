@@ -1,0 +1,104 @@
+"""The processes: everything on this machine, the web, a worker, the migrations."""
+
+import contextlib
+import json
+import os
+import signal
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from gateway import demo, local
+from gateway.cli.command import Command, opened, read_settings, with_json
+from gateway.domain.errors import Misconfigured
+from gateway.jobs import Pace, work
+from gateway.store import migrate
+from gateway.wiring import house
+
+VAR = Path("var")
+NO_SCHEMA = "base"
+"""What a database without any migration says of itself; revisions are numbers of four digits."""
+
+
+def _up(_: Namespace) -> int:
+    with local.running(VAR):
+        print(f"Cổng 4 runs at {local.GATEWAY} until Ctrl-C", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.pause()
+    return 0
+
+
+def _demo(given: Namespace) -> int:
+    def tell(step: str, ok: bool, detail: object) -> None:  # noqa: FBT001 - three facts of a step
+        if given.json and step == "summary" and isinstance(detail, dict):
+            print(json.dumps({"step": step, "ok": ok, **detail}, ensure_ascii=False), flush=True)
+        elif given.json:
+            print(json.dumps({"step": step, "ok": ok, "detail": detail}, ensure_ascii=False), flush=True)
+        else:
+            print(f"{'✓' if ok else '✗'} {step}: {detail}", flush=True)
+
+    return demo.run(VAR, tell)
+
+
+def _serve(_: Namespace) -> int:
+    read_settings()
+    here = house()
+    migrate.upgrade(here.engine)
+    settings = here.settings
+    os.environ["GATEWAY_DATABASE_URL"] = here.database_url
+    command = [
+        str(Path(sys.executable).with_name("granian")),
+        "--interface",
+        "wsgi",
+        "--factory",
+        "--host",
+        settings.listen_host,
+        "--port",
+        str(settings.listen_port),
+        "--workers",
+        str(settings.web_workers),
+        "--blocking-threads",
+        str(settings.web_threads),
+        "--no-access-log",
+        "gateway.wiring:wsgi",
+    ]
+    os.execv(command[0], command)  # noqa: S606 - our own server, from our own environment
+
+
+def _work(_: Namespace) -> int:
+    read_settings()
+    here = house()
+    with here.engine.connect() as connection:
+        found = migrate.current(connection)
+    if found == NO_SCHEMA or found < migrate.head():
+        # a newer one is meant to work under this code (docs/operations.md), an older one cannot
+        raise Misconfigured(
+            f"the database has schema {found}, this code needs {migrate.head()}: run `migrate`"
+        )
+    settings = here.settings
+    pace = Pace(settings.post_poll_s, settings.heartbeat_s, settings.stalled_after_s)
+    work(here.database_url, here.context, pace)
+    return 0
+
+
+def _migrate(_: Namespace) -> int:
+    with opened() as here:
+        migrate.upgrade(here.engine)
+    print(f"the database has schema {migrate.head()}")
+    return 0
+
+
+COMMANDS: Sequence[Command] = (
+    Command(("up",), "everything on this machine, with the sandbox world", "up", _up),
+    Command(
+        ("demo",),
+        "one citizen's case from submission to hand-over and a green daily close",
+        "demo --json",
+        _demo,
+        with_json,
+    ),
+    Command(("serve",), "migrate, then serve the web", "serve", _serve),
+    Command(("work",), "run one worker; as many as wanted may run", "work", _work),
+    Command(("migrate",), "bring the database to the schema of this code", "migrate", _migrate),
+)

@@ -1,0 +1,74 @@
+"""How it stands: money whose fate is not known, jobs, webhooks, alarms."""
+
+from argparse import Namespace
+from collections.abc import Sequence
+
+from gateway.cli.command import Command, opened, say_json, vnd, with_json
+from gateway.service.cases import VIETNAM
+from gateway.store import alarms, jobs, payments, webhooks
+
+
+def _status(given: Namespace) -> int:
+    with opened() as here, here.engine.connect() as connection:
+        unknown = payments.unknown_money(connection)
+        by_status = jobs.counts(connection)
+        waiting = webhooks.undelivered(connection)
+        raised = len(alarms.open_alarms(connection))
+    if given.json:
+        say_json(
+            {
+                "unknown_money": [
+                    {
+                        "provider": name,
+                        "attempts": many,
+                        "amount_vnd": sum_vnd,
+                        "oldest_at": oldest.isoformat(),
+                    }
+                    for name, many, sum_vnd, oldest in unknown
+                ],
+                "jobs": dict(by_status),
+                "webhooks_undelivered": waiting,
+                "alarms_open": raised,
+            }
+        )
+        return 0
+    for name, many, sum_vnd, oldest in unknown:
+        since = oldest.astimezone(VIETNAM).isoformat(timespec="minutes")
+        print(f"unknown money at {name}: {many} tries, {vnd(sum_vnd)}, the oldest since {since}")
+    if not unknown:
+        print("unknown money: none")
+    print("jobs: " + (", ".join(f"{count} {name}" for name, count in sorted(by_status.items())) or "none"))
+    print(f"webhooks not delivered yet: {waiting}")
+    print(f"open alarms: {raised}")
+    return 0
+
+
+def _alarms(given: Namespace) -> int:
+    with opened() as here, here.engine.connect() as connection:
+        found = alarms.open_alarms(connection)
+    if given.json:
+        say_json({"alarms": [{"name": name, "subject": of, "detail": detail} for name, of, detail in found]})
+        return 0
+    for name, subject, detail in found:
+        print(f"{name}  {subject}  {detail}")
+    if not found:
+        print("no alarm is open")
+    return 0
+
+
+COMMANDS: Sequence[Command] = (
+    Command(
+        ("status",),
+        "unknown money, jobs by status, webhooks not delivered, open alarms",
+        "status --json",
+        _status,
+        with_json,
+    ),
+    Command(
+        ("alarms",),
+        "the open alarms, oldest first; docs/operations.md says what to do",
+        "alarms",
+        _alarms,
+        with_json,
+    ),
+)
