@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     stalled_after_s: float = Field(
         30.0, description="Seconds without a sign of life after which a worker's jobs are given to others."
     )
+    links: dict[str, str] = Field(
+        default={}, description="More links of the first page, address by name: the portal, a guide."
+    )
     log_level: str = Field("INFO", description="Least level that is logged.")
     vnpay: VnpaySettings | None = Field(None, description="VNPAY; without it this provider is not offered.")
     dvcqg: DvcqgSettings | None = Field(None, description="The national platform; as vnpay.")

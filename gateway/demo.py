@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gateway.local import ACCOUNT, PORTS, running
+from gateway.local import ACCOUNT, PORTS, Local, running
 from gateway.service import finance
 from gateway.service.cases import VIETNAM
 from gateway.wiring import House, now
@@ -24,19 +24,24 @@ def run(var: Path, tell: Tell) -> int:
     """Play the story; 0 when every step held and the day closed green."""
     out = var.resolve() / "demo"
     with running(var) as local:
-        command = [sys.executable, "-m", "sandbox.story", str(local.world_file), str(out)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603 - our own
-        facts: dict[str, Any] = {}
-        for line in done.stdout.splitlines():
+        facts = play(local, out, tell)
+        return 1 if facts is None else close(local.house, out, facts, tell)
+
+
+def play(local: Local, out: Path, tell: Tell, *how: str) -> Mapping[str, Any] | None:
+    """The sandbox's story in a process of its own, each step told as it ends; what is known then, None if it broke."""
+    command = [sys.executable, "-m", "sandbox.story", str(local.world_file), str(out), *how]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as story:  # noqa: S603 - our own
+        assert story.stdout is not None
+        assert story.stderr is not None
+        for line in story.stdout:
             step = json.loads(line)
             if step["step"] == "facts":
-                facts = step["detail"]
-            else:
-                tell(step["step"], step["ok"], step["detail"])
-        if not facts:
-            tell("summary", False, done.stderr[-500:])
-            return 1
-        return close(local.house, out, facts, tell)
+                facts: Mapping[str, Any] = step["detail"]
+                return facts
+            tell(step["step"], step["ok"], step["detail"])
+        tell("summary", False, story.stderr.read()[-500:])
+    return None
 
 
 def close(opened: House, out: Path, facts: Mapping[str, Any], tell: Tell) -> int:

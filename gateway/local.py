@@ -241,6 +241,12 @@ def _environment(var: Path, world: Mapping[str, Any], url: str) -> dict[str, str
         "GATEWAY_DATABASE_URL": url,
         "GATEWAY_PUBLIC_URL": GATEWAY,
         "GATEWAY_AGENCIES_FILE": str(_agencies(var)),
+        "GATEWAY_LINKS": json.dumps(
+            {
+                "Ngân hàng thử nghiệm: tài khoản / Sandbox bank: accounts": f"{base['bank']}/accounts",
+                "Cổng thử nghiệm: thông báo đã nhận / Sandbox portal: webhooks": f"{base['portal']}/received",
+            }
+        ),
         "GATEWAY_QUERY_DELAYS_S": "[2, 2, 4, 8, 15, 60]",
         "GATEWAY_ORDER_DELAYS_S": "[1, 2, 5, 10, 60]",
         "GATEWAY_POST_POLL_S": "0.5",

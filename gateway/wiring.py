@@ -274,6 +274,7 @@ def make_app(opened: House) -> APIFlask:
             max_document_bytes=settings.max_document_bytes,
             is_ready=lambda: why_not_ready(opened.engine),
             scrape=_scraper(opened.engine),
+            links=settings.links,
         )
     )
 

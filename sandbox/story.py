@@ -83,15 +83,24 @@ class Story:
             f"{code}: {len(papers)} documents by SHA-256, named in a submission receipt whose signature holds",
         )
 
-    def paid(self, name: str, provider: str) -> Iterator[Step]:
-        """A signed order, the citizen at the provider, and the money known."""
+    def invited(self) -> Iterator[Step]:
+        """A case that waits for a citizen of flesh and blood: where to pay, and where to follow it."""
+        yield from self.submitted("first", None)
+        self.facts["pay_url"] = self._ordered("first")["pay_url"]
+        self.facts["track_url"] = self._get(f"/v1/cases/{self.facts['first_case']}")["links"]["track"]
+
+    def _ordered(self, name: str) -> dict[str, Any]:
         wanted = {
             "reference": f"{self.run}-{name}-pay",
             "case_code": self.facts[f"{name}_case"],
             "payer": {"name": "Nguyễn Văn A"},
             "return_url": "https://dvc.example.vn/done",
         }
-        payment = self._post("/v1/payments", wanted)
+        return self._post("/v1/payments", wanted)
+
+    def paid(self, name: str, provider: str) -> Iterator[Step]:
+        """A signed order, the citizen at the provider, and the money known."""
+        payment = self._ordered(name)
         url = f"/v1/payments/{payment['id']}"
         self._pay(payment["pay_url"], provider, url)
         paid = self._until(url, lambda seen: seen["state"] == "success", "payment success")
@@ -252,7 +261,7 @@ def _delivery(reference: str, case_code: str) -> dict[str, Any]:
 
 
 def main() -> int:
-    """`python -m sandbox.story WORLD OUT`: one JSON object a line; the last has what is known."""
+    """`python -m sandbox.story WORLD OUT [invite]`: one JSON object a line; the last has what is known."""
     world, out = load_world(Path(sys.argv[1])), Path(sys.argv[2])
     out.mkdir(parents=True, exist_ok=True)
     assert world.portal is not None
@@ -271,7 +280,7 @@ def main() -> int:
     try:
         # a second run finds the endpoint there already, which is as good
         patiently(lambda: client.post("/v1/webhook_endpoints", endpoint), lambda answer: answer.status)
-        for step in story.play():
+        for step in story.invited() if sys.argv[3:] == ["invite"] else story.play():
             print(
                 json.dumps({"step": step.step, "ok": step.ok, "detail": step.detail}, ensure_ascii=False),
                 flush=True,

@@ -22,23 +22,33 @@ NO_SCHEMA = "base"
 
 
 def _up(_: Namespace) -> int:
-    with local.running(VAR):
+    with local.running(VAR) as here:
+        facts = demo.play(here, here.var / "demo", _tell, "invite")
         print(f"Cổng 4 runs at {local.GATEWAY} until Ctrl-C", flush=True)
+        if facts is not None:
+            print(f"A fee to pay as a citizen: {facts['pay_url']}", flush=True)
+            print(f"Its case, to follow:       {facts['track_url']}", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             signal.pause()
     return 0
 
 
-def _demo(given: Namespace) -> int:
-    def tell(step: str, ok: bool, detail: object) -> None:  # noqa: FBT001 - three facts of a step
-        if given.json and step == "summary" and isinstance(detail, dict):
-            print(json.dumps({"step": step, "ok": ok, **detail}, ensure_ascii=False), flush=True)
-        elif given.json:
-            print(json.dumps({"step": step, "ok": ok, "detail": detail}, ensure_ascii=False), flush=True)
-        else:
-            print(f"{'✓' if ok else '✗'} {step}: {detail}", flush=True)
+def _tell(step: str, ok: bool, detail: object) -> None:  # noqa: FBT001 - three facts of a step
+    if isinstance(detail, dict):
+        print(f"{'✓' if ok else '✗'} {step}: case {detail['case_code']}, receipt {detail['receipt_number']}")
+        for name, path in detail["files"].items():
+            print(f"    {name}: {path}")
+    else:
+        print(f"{'✓' if ok else '✗'} {step}: {detail}", flush=True)
 
-    return demo.run(VAR, tell)
+
+def _tell_json(step: str, ok: bool, detail: object) -> None:  # noqa: FBT001 - as above
+    facts = detail if isinstance(detail, dict) else {"detail": detail}
+    print(json.dumps({"step": step, "ok": ok, **facts}, ensure_ascii=False), flush=True)
+
+
+def _demo(given: Namespace) -> int:
+    return demo.run(VAR, _tell_json if given.json else _tell)
 
 
 def _serve(_: Namespace) -> int:

@@ -1,6 +1,6 @@
 """What the web layer is given, and the message as it came."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ class Web:
     max_document_bytes: int
     is_ready: Callable[[], str | None]
     scrape: Callable[[], bytes]
+    links: Mapping[str, str]
 
 
 def web() -> Web:

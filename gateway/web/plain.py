@@ -25,7 +25,8 @@ def callback(provider: str) -> Response:
 
 @blueprint.get("/")
 def index() -> str:
-    return render_template("index.html", providers=sorted(web().context.providers))
+    shared = web()
+    return render_template("index.html", providers=sorted(shared.context.providers), links=shared.links)
 
 
 @blueprint.get("/healthz")
