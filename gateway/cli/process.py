@@ -8,6 +8,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 from gateway import demo, local
 from gateway.cli.command import Command, opened, read_settings, with_json
@@ -21,15 +22,20 @@ NO_SCHEMA = "base"
 """What a database without any migration says of itself; revisions are numbers of four digits."""
 
 
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def _up(_: Namespace) -> int:
-    with local.running(VAR) as here:
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell that put us behind had SIGINT ignored
+        signal.signal(number, _stop)
+    with contextlib.suppress(KeyboardInterrupt), local.running(VAR) as here:
         facts = demo.play(here, here.var / "demo", _tell, "invite")
         print(f"Cổng 4 runs at {local.GATEWAY} until Ctrl-C", flush=True)
         if facts is not None:
             print(f"A fee to pay as a citizen: {facts['pay_url']}", flush=True)
             print(f"Its case, to follow:       {facts['track_url']}", flush=True)
-        with contextlib.suppress(KeyboardInterrupt):
-            signal.pause()
+        signal.pause()
     return 0
 
 

@@ -1,6 +1,7 @@
 """PostgreSQL from a wheel, for one machine: started on first use, stopped with the last process that uses it."""
 
 import logging
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +32,21 @@ def start(folder: Path, database: str = DATABASE) -> Embedded:
     folder.mkdir(parents=True, exist_ok=True)
     server = PostgresServer(folder.resolve(), cleanup_mode="stop")
     server.start()
+    _forget_the_dead(server)
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone()
         if found is None:
             connection.execute(SQL("CREATE DATABASE {}").format(Identifier(database)))
     return Embedded(url=server.get_uri(database=database), bin_path=Path(server.bin_path), server=server)
+
+
+def _forget_the_dead(server: PostgresServer) -> None:
+    """A process that was killed never left the list of users, and the server would run on for its sake."""
+    listed = server.global_process_id_list
+    for pid in listed.get_and_add(os.getpid()):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            listed.get_and_remove(pid)
+        except PermissionError:
+            continue  # alive, and somebody else's

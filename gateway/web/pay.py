@@ -104,6 +104,7 @@ def _page(payment: store.Payment, problem: str | None = None, status: int = 200)
         "pay.html",
         payment=payment,
         words=WORDS[rules.PUBLIC[state]],
+        goes_back=not WORDS[rules.PUBLIC[state]].waits,
         can_pay=PaymentEvent.START in allowed(rules.TABLE, state),
         providers=[(name, PROVIDER_NAMES.get(name, name)) for name in sorted(shared.providers)],
         lines=[(line["kind"], line["name"], format_vnd(line["amount_vnd"])) for line in payment.lines],
