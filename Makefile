@@ -49,4 +49,4 @@ pictures: docs
 	for dot in docs/states/*.dot; do dot -Tsvg "$$dot" -o "$${dot%.dot}.svg" && echo "<!-- drawn from $$(sha256sum < "$$dot" | cut -c 1-64) -->" >> "$${dot%.dot}.svg" || exit 1; done
 
 lock: $(STAMP)
-	for kind in runtime dev; do $(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url requirements/$$kind.in -o requirements/$$kind.txt; done
+	for kind in runtime dev; do $(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras requirements/$$kind.in -o requirements/$$kind.txt; done
