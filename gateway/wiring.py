@@ -13,14 +13,11 @@ from typing import Any
 from apiflask import APIFlask
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from adapters import dvcqg, vnpay
 from adapters.statements import mt940
-from gateway import log
+from gateway import figures, log
 from gateway.config import DvcqgSettings, Settings, VnpaySettings, VnpostSettings
 from gateway.domain.delivery import DeliveryState
 from gateway.domain.errors import Misconfigured
@@ -29,11 +26,8 @@ from gateway.files import FolderFiles
 from gateway.http import Door, refuse_private
 from gateway.ports import Agency, HttpDoor, Party, PaymentProvider, PostalOperator, Press
 from gateway.service.context import Context, Schedules
-from gateway.store import embedded, migrate
-from gateway.store import jobs as job_store
-from gateway.store import payments as payment_store
+from gateway.store import embedded
 from gateway.store import reports as report_store
-from gateway.store import webhooks as webhook_store
 from gateway.store.calls import CallJournal
 from gateway.store.engine import Pool, make_engine, make_pool
 from gateway.store.reports import Told
@@ -272,52 +266,8 @@ def make_app(opened: House) -> APIFlask:
             paper_root=_paper_signer(opened.keystore).root.public_bytes(Encoding.PEM),
             max_body_bytes=settings.max_body_bytes,
             max_document_bytes=settings.max_document_bytes,
-            is_ready=lambda: why_not_ready(opened.engine),
-            scrape=_scraper(opened.engine),
+            is_ready=lambda: figures.why_not_ready(opened.engine),
+            scrape=figures.scraper(opened.engine),
             links=settings.links,
         )
     )
-
-
-def why_not_ready(engine: Engine) -> str | None:
-    """None when the database answers and has our schema."""
-    try:
-        with engine.connect() as connection:
-            found = migrate.current(connection)
-    except SQLAlchemyError as error:
-        return type(error).__name__
-    return None if found == migrate.head() else f"schema {found}, code {migrate.head()}"
-
-
-class Figures:
-    """Figures read from the database at each scrape, so that every process tells the same."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def collect(self) -> list[Metric]:
-        states = GaugeMetricFamily("cong4_payments", "Payments by state", labels=["state"])
-        jobs = GaugeMetricFamily("cong4_jobs", "Jobs by status", labels=["status"])
-        unknown = GaugeMetricFamily(
-            "cong4_unknown_money_vnd", "Money whose fate is not known", labels=["provider"]
-        )
-        oldest = GaugeMetricFamily(
-            "cong4_unknown_money_oldest_seconds", "Age of the oldest of it", labels=["provider"]
-        )
-        waiting = GaugeMetricFamily("cong4_webhooks_undelivered", "Webhook messages not delivered yet")
-        with self._engine.connect() as connection:
-            for state, count in payment_store.count_by_state(connection).items():
-                states.add_metric([state], count)
-            for status, count in job_store.counts(connection).items():
-                jobs.add_metric([status], count)
-            for provider, _, vnd, since in payment_store.unknown_money(connection):
-                unknown.add_metric([provider], vnd)
-                oldest.add_metric([provider], (now() - since).total_seconds())
-            waiting.add_metric([], webhook_store.undelivered(connection))
-        return [states, jobs, unknown, oldest, waiting]
-
-
-def _scraper(engine: Engine) -> Callable[[], bytes]:
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(Figures(engine))
-    return lambda: generate_latest(registry)

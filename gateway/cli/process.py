@@ -18,8 +18,6 @@ from gateway.store import migrate
 from gateway.wiring import house
 
 VAR = Path("var")
-NO_SCHEMA = "base"
-"""What a database without any migration says of itself; revisions are numbers of four digits."""
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
@@ -86,12 +84,9 @@ def _work(_: Namespace) -> int:
     read_settings()
     here = house()
     with here.engine.connect() as connection:
-        found = migrate.current(connection)
-    if found == NO_SCHEMA or found < migrate.head():
-        # a newer one is meant to work under this code (docs/operations.md), an older one cannot
-        raise Misconfigured(
-            f"the database has schema {found}, this code needs {migrate.head()}: run `migrate`"
-        )
+        why_not = migrate.why_not_usable(connection)
+    if why_not is not None:
+        raise Misconfigured(f"the database does not fit ({why_not}): run `migrate`")
     settings = here.settings
     pace = Pace(settings.post_poll_s, settings.heartbeat_s, settings.stalled_after_s)
     work(here.database_url, here.context, pace)

@@ -7,6 +7,9 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
+NONE = "base"
+"""What a database without any migration says of itself; revisions are numbers of four digits."""
+
 
 def _config(connection: Connection | None = None) -> Config:
     config = Config()
@@ -36,14 +39,24 @@ def check(engine: Engine) -> None:
 
 def head() -> str:
     """The newest revision that this code brings."""
-    return ScriptDirectory.from_config(_config()).get_current_head() or "base"
+    return ScriptDirectory.from_config(_config()).get_current_head() or NONE
 
 
 def current(connection: Connection) -> str:
     """The revision of the database behind `connection`."""
     found = connection.exec_driver_sql("SELECT to_regclass('public.alembic_version')").scalar()
     if found is None:
-        return "base"
-    return str(
-        connection.exec_driver_sql("SELECT version_num FROM public.alembic_version").scalar() or "base"
-    )
+        return NONE
+    return str(connection.exec_driver_sql("SELECT version_num FROM public.alembic_version").scalar() or NONE)
+
+
+def why_not_usable(connection: Connection) -> str | None:
+    """None when the database has the schema of this code or a newer one, else what it has instead.
+
+    Each migration is written to run under the code of the release before, which so goes on while it is replaced.
+    """
+    found = current(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if found == head() or (found != NONE and found not in known):
+        return None
+    return f"schema {found}, code {head()}"

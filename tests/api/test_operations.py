@@ -9,10 +9,10 @@ from api_world import NOWHERE, World, fingerprint_of_world
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.figures import why_not_ready
 from gateway.store import embedded, migrate
 from gateway.store.engine import make_engine
 from gateway.web.problems import HTTP_PROBLEMS, PROBLEMS
-from gateway.wiring import why_not_ready
 from sandbox.portal_client import PortalClient
 
 pytestmark = pytest.mark.service
@@ -34,6 +34,11 @@ def test_a_database_without_our_schema_is_not_ready(empty_database: str) -> None
     assert f"schema base, code {migrate.head()}" == why_not_ready(engine)
     migrate.upgrade(engine, "0001")
     assert f"schema 0001, code {migrate.head()}" == why_not_ready(engine)
+    migrate.upgrade(engine)
+    assert why_not_ready(engine) is None
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    assert why_not_ready(engine) is None, "the code of the release before goes on under a newer schema"
     engine.dispose()
 
 

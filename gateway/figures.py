@@ -1,0 +1,57 @@
+"""What operations read: whether this installation is ready, and its figures for Prometheus."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.store import jobs as job_store
+from gateway.store import migrate
+from gateway.store import payments as payment_store
+from gateway.store import webhooks as webhook_store
+
+
+def why_not_ready(engine: Engine) -> str | None:
+    """None when the database answers and has a schema that this code works with."""
+    try:
+        with engine.connect() as connection:
+            return migrate.why_not_usable(connection)
+    except SQLAlchemyError as error:
+        return type(error).__name__
+
+
+class Figures:
+    """Figures read from the database at each scrape, so that every process tells the same."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> list[Metric]:
+        states = GaugeMetricFamily("cong4_payments", "Payments by state", labels=["state"])
+        jobs = GaugeMetricFamily("cong4_jobs", "Jobs by status", labels=["status"])
+        unknown = GaugeMetricFamily(
+            "cong4_unknown_money_vnd", "Money whose fate is not known", labels=["provider"]
+        )
+        oldest = GaugeMetricFamily(
+            "cong4_unknown_money_oldest_seconds", "Age of the oldest of it", labels=["provider"]
+        )
+        waiting = GaugeMetricFamily("cong4_webhooks_undelivered", "Webhook messages not delivered yet")
+        with self._engine.connect() as connection:
+            for state, count in payment_store.count_by_state(connection).items():
+                states.add_metric([state], count)
+            for status, count in job_store.counts(connection).items():
+                jobs.add_metric([status], count)
+            for provider, _, vnd, since in payment_store.unknown_money(connection):
+                unknown.add_metric([provider], vnd)
+                oldest.add_metric([provider], (datetime.now(UTC) - since).total_seconds())
+            waiting.add_metric([], webhook_store.undelivered(connection))
+        return [states, jobs, unknown, oldest, waiting]
+
+
+def scraper(engine: Engine) -> Callable[[], bytes]:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Figures(engine))
+    return lambda: generate_latest(registry)
