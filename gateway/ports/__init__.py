@@ -1,0 +1,67 @@
+"""What the core asks of the world outside, and the values that cross that line.
+
+Every time is aware; adapters turn it into the wire's +07:00. Every sum is a whole number of VND.
+Adapters are stateless translators: they never see the database and never decide the next state.
+"""
+
+from gateway.ports.http import HttpAnswer, HttpDoor, HttpRequest, InboundMessage
+from gateway.ports.money import (
+    Agency,
+    Answer,
+    Bill,
+    FeeLine,
+    Outcome,
+    Payer,
+    RefundOrder,
+    RefundReport,
+    Report,
+    Started,
+    StartOrder,
+)
+from gateway.ports.papers import Files, Paper, Press, StatementFormat
+from gateway.ports.post import (
+    OrderAnswer,
+    OrderVerdict,
+    ParcelEvent,
+    ParcelOrder,
+    Party,
+    PostalCapability,
+    PostalOperator,
+    TrackingPage,
+)
+from gateway.ports.providers import Billing, Capability, Inquiring, PaymentProvider, Refunding
+
+__all__ = [
+    "Agency",
+    "Answer",
+    "Bill",
+    "Billing",
+    "Capability",
+    "FeeLine",
+    "Files",
+    "HttpAnswer",
+    "HttpDoor",
+    "HttpRequest",
+    "InboundMessage",
+    "Inquiring",
+    "OrderAnswer",
+    "OrderVerdict",
+    "Outcome",
+    "Paper",
+    "ParcelEvent",
+    "ParcelOrder",
+    "Party",
+    "Payer",
+    "PaymentProvider",
+    "PostalCapability",
+    "PostalOperator",
+    "Press",
+    "RefundOrder",
+    "RefundReport",
+    "Refunding",
+    "Report",
+    "StartOrder",
+    "Started",
+    "StatementFormat",
+    "TrackingPage",
+]

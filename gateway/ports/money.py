@@ -1,0 +1,160 @@
+"""What is owed, asked for, paid and given back, as it crosses the line to providers. Sums are whole VND."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.ports.post import Party
+
+
+@dataclass(frozen=True, slots=True)
+class FeeLine:
+    """One line of what is owed. `kind` is `phi`, `le_phi` or `postage`; `account` its destination."""
+
+    kind: str
+    code: str
+    name: str
+    amount_vnd: int
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agency:
+    """Who collects: identifier, name, and the account (with its bank's BIN) that the money goes to."""
+
+    code: str
+    name: str
+    account: str
+    bank_bin: str
+    account_name: str
+    tax_code: str = ""
+    sender: Party | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    name: str = field(repr=False)
+    id_number: str = field(default="", repr=False)
+    address: str = field(default="", repr=False)
+    province: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StartOrder:
+    """What a provider is asked to collect.
+
+    `reference` is ours: at most 20 of A-Z0-9, unique per provider for ever. `description` may carry
+    Vietnamese; an adapter reduces it to what its wire allows.
+    """
+
+    reference: str
+    amount_vnd: int
+    description: str
+    case_code: str
+    procedure_code: str
+    procedure_name: str
+    lines: tuple[FeeLine, ...]
+    agency: Agency
+    payer: Payer
+    return_url: str
+    client_ip: str
+    created_at: datetime
+    expires_at: datetime
+    locale: str = "vi"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Where the citizen goes next: a redirect, a QR payload, or both."""
+
+    redirect_url: str | None = None
+    qr_payload: str | None = None
+    provider_ref: str | None = None
+
+
+class Outcome(StrEnum):
+    """What a provider says of the money. Only an explicit success is `PAID`; an unlisted code is `UNKNOWN`."""
+
+    PAID = "paid"
+    PENDING = "pending"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A provider's word on one payment, after its signature was checked.
+
+    The caller compares `reference`, `amount_vnd` and `currency` with its own record.
+    `amount_vnd` is None where the provider did not say; `code` is the provider's raw code or codes. A notice of
+    money on an account names no order: its `reference` is empty, and `memo` is what the bank's line says.
+    """
+
+    outcome: Outcome
+    reference: str
+    amount_vnd: int | None
+    currency: str
+    provider_ref: str | None
+    code: str
+    occurred_at: datetime | None = None
+    memo: str = field(default="", repr=False)
+
+
+class Answer(StrEnum):
+    """What we tell a provider that called us; each adapter has its own words for it."""
+
+    OK = "ok"
+    DUPLICATE = "duplicate"
+    WRONG_AMOUNT = "wrong_amount"
+    UNKNOWN_ORDER = "unknown_order"
+    BAD_SIGNATURE = "bad_signature"
+    MALFORMED = "malformed"
+    OUR_ERROR = "our_error"
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What is owed under a reference right now, for a bank or platform that asks before it lets anyone pay.
+
+    `payable` is False once it is paid, over or not to be asked for; then nothing else of it is to be shown.
+    """
+
+    reference: str
+    amount_vnd: int
+    description: str
+    payable: bool
+    case_code: str
+    agency: Agency
+    lines: tuple[FeeLine, ...]
+    payer: Payer
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RefundOrder:
+    """Money to be given back for one try. `reference` is ours, of this refund, at most 20 of A-Z0-9.
+
+    `payment_reference`, `started_at` and `provider_ref` name the try as the provider knows it. `paid_vnd` is what
+    it brought: a refund of the whole of it is a full one. `requested_by` names a clerk's account, never a citizen.
+    """
+
+    reference: str
+    payment_reference: str
+    provider_ref: str | None
+    amount_vnd: int
+    paid_vnd: int
+    started_at: datetime
+    created_at: datetime
+    reason: str
+    requested_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundReport:
+    """A provider's word on one refund: `PAID` says that the money was given back, `PENDING` that it will be told."""
+
+    outcome: Outcome
+    reference: str
+    amount_vnd: int | None
+    provider_ref: str | None
+    code: str
