@@ -125,7 +125,7 @@ def test_every_alarm_that_the_code_raises_is_explained_and_no_other() -> None:
 
 
 def test_every_figure_is_named_and_no_other() -> None:
-    made = set(re.findall(r'"(cong4_\w+)"', _text(Path("gateway/wiring.py"))))
+    made = set(re.findall(r'"(cong4_\w+)"', _text(Path("gateway/figures.py"))))
     section = _text(OPERATIONS).partition("## Figures\n")[2].partition("\n## ")[0]
     assert made == set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
 
