@@ -46,7 +46,7 @@ docs: $(STAMP)
 
 # needs Graphviz; each picture ends with the hash of what it was drawn from, so that a test can tell an old one
 pictures: docs
-	for dot in docs/states/*.dot; do dot -Tsvg "$$dot" -o "$${dot%.dot}.svg" && echo "<!-- drawn from $$(sha256sum < "$$dot" | cut -c 1-64) -->" >> "$${dot%.dot}.svg" || exit 1; done
+	for dot in docs/flow.dot docs/states/*.dot; do dot -Tsvg "$$dot" -o "$${dot%.dot}.svg" && echo "<!-- drawn from $$(sha256sum < "$$dot" | cut -c 1-64) -->" >> "$${dot%.dot}.svg" || exit 1; done
 
 lock: $(STAMP)
 	for kind in runtime dev; do $(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras requirements/$$kind.in -o requirements/$$kind.txt; done
