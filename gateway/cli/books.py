@@ -34,7 +34,7 @@ def _reconcile(given: Namespace) -> int:
     with opened() as here:
         agencies = agencies_of(here.context, given.account)
         with here.engine.begin() as connection:
-            lines = {line.id: line for line in store.unmatched_lines(connection, given.account)}
+            lines = {line.id: line for line, _ in store.open_lines(connection, given.account).values()}
         made = finance.reconcile(here.context, given.account, now())
         # a line that another process added in between was decided on, and is not described
         told = [(each, lines[each.line_id]) for each in made if each.line_id in lines]

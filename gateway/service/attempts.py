@@ -3,6 +3,7 @@
 A second try is allowed only when the one before cannot still be unclear: it is asked about first (failure X11).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +24,7 @@ from gateway.domain.payment import AttemptEvent, AttemptState, PaymentEvent, Pay
 from gateway.ports import Capability, FeeLine, Payer, PaymentProvider, Started, StartOrder
 from gateway.service import payments, reports, sealed
 from gateway.service.context import Context
+from gateway.service.reports import Asked
 from gateway.store import cases as case_store
 from gateway.store import jobs
 from gateway.store import payments as store
@@ -52,8 +54,8 @@ def start(
     if usable is not None:
         return usable
     _clear(context, payment, earlier, now)
-    attempt, order = _intend(context, payment_id, provider, guest, now)
-    return _send(context, provider, attempt, order, now)
+    attempt, order = _intend(context, payment_id, provider, guest, len(earlier), now)
+    return attempt if order is None else _send(context, provider, attempt, order, now)
 
 
 def find_provider(context: Context, name: str) -> PaymentProvider:
@@ -64,15 +66,17 @@ def find_provider(context: Context, name: str) -> PaymentProvider:
         raise NotFound("no payment provider has this name") from None
 
 
-def _look(context: Context, payment_id: str) -> tuple[store.Payment, list[store.Attempt]]:
+def _look(context: Context, payment_id: str) -> tuple[store.Payment, Sequence[store.Attempt]]:
     with context.engine.connect() as connection:
         payment = store.find(connection, payment_id)
         if payment is None:
             raise NotFound("no payment has this id")
-        return payment, list(store.attempts_of(connection, payment_id))
+        return payment, store.attempts_of(connection, payment_id)
 
 
-def _usable(earlier: list[store.Attempt], provider_name: str, payment: store.Payment) -> store.Attempt | None:
+def _usable(
+    earlier: Sequence[store.Attempt], provider_name: str, payment: store.Payment
+) -> store.Attempt | None:
     """The open try at this provider that the citizen can go on with."""
     if payment.state not in OPEN:
         return None
@@ -82,30 +86,44 @@ def _usable(earlier: list[store.Attempt], provider_name: str, payment: store.Pay
     return last if last.redirect_url else None
 
 
-def _clear(context: Context, payment: store.Payment, earlier: list[store.Attempt], now: datetime) -> None:
-    """Ask about each try that is not clear. Raises `Forbidden` while one stays so."""
+def _clear(context: Context, payment: store.Payment, earlier: Sequence[store.Attempt], now: datetime) -> None:
+    """Ask about each try that is not clear. Raises `Forbidden` while one stays so.
+
+    A try that was only intended is given up once its provider has answered; one that the provider now says is open
+    stays so, and may still bring the money.
+    """
     for attempt in earlier:
         if attempt.state in {AttemptState.INTENDED, AttemptState.UNKNOWN}:
-            reports.ask(context, attempt.id, now)
+            asked = reports.ask(context, attempt.id, now)
             with context.engine.begin() as connection:
+                store.find(connection, payment.id, lock=True)
                 again = store.find_attempt(connection, attempt.id)
                 assert again is not None
-                if again.state == AttemptState.UNKNOWN:
+                intended = again.state == AttemptState.INTENDED
+                if again.state == AttemptState.UNKNOWN or (intended and asked is Asked.UNHEARD):
                     raise Forbidden("an earlier try is not clear yet; please wait a moment")
-                store.move_attempt(connection, attempt.id, AttemptEvent.ABANDON)
+                if intended:
+                    store.move_attempt(connection, attempt.id, AttemptEvent.ABANDON)
     if payment.state == PaymentState.UNKNOWN and not earlier:
         raise Forbidden("the payment is not clear yet; please wait a moment")
 
 
 def _intend(
-    context: Context, payment_id: str, provider: PaymentProvider, guest: Guest, now: datetime
-) -> tuple[store.Attempt, StartOrder]:
+    context: Context, payment_id: str, provider: PaymentProvider, guest: Guest, seen: int, now: datetime
+) -> tuple[store.Attempt, StartOrder | None]:
+    """A new try and its order; or, without an order, the one that somebody else began meanwhile."""
     with context.engine.begin() as connection:
         payment = store.find(connection, payment_id, lock=True)
         assert payment is not None
         if payment.state not in OPEN:
             raise Forbidden(f"a payment in state {payment.state} cannot be paid")
-        number = len(store.attempts_of(connection, payment_id)) + 1
+        known = store.attempts_of(connection, payment_id)
+        if len(known) != seen:
+            usable = _usable(known, provider.name, payment)
+            if usable is None:
+                raise Forbidden("another try was begun at the same moment; please look again")
+            return usable, None
+        number = seen + 1
         if number > LARGEST_NUMBER_OF_ATTEMPTS:
             raise Forbidden("too many tries were made on this payment")
         attempt = store.add_attempt(

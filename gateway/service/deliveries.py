@@ -5,7 +5,7 @@ Sending again is allowed only at an operator that answers a repeated order numbe
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -188,32 +188,43 @@ def send_order(context: Context, delivery_id: str, round_: int, now: datetime) -
     taken = _intend(context, delivery_id, now)
     if taken is None:
         return
-    delivery, parcel = taken
+    delivery = taken.delivery
     operator = context.operators[delivery.operator or ""]
     try:
-        answer = operator.order(parcel)
+        answer = operator.order(taken.parcel)
     except OutcomeUnknown as error:
         answer = OrderAnswer(OrderVerdict.UNKNOWN, type(error).__name__, "")
     except (Unreachable, Refused, Malformed) as error:
-        # the order was not looked at: nothing is unclear, and it goes out later
+        # the order was not looked at now; it goes out later, and is "not sent" if it was not sent before either
         with context.engine.begin() as connection:
-            move(connection, delivery, DeliveryEvent.NOT_SENT, now, cause="job:order_parcel")
+            if taken.first:
+                move(connection, delivery, DeliveryEvent.NOT_SENT, now, cause="job:order_parcel")
             _later(context, connection, delivery_id, round_, type(error).__name__, now)
         return
     with context.engine.begin() as connection:
         _apply(context, connection, delivery_id, answer, round_, now)
 
 
-def _intend(context: Context, delivery_id: str, now: datetime) -> tuple[store.Delivery, ParcelOrder] | None:
+@dataclass(frozen=True, slots=True)
+class _Intention:
+    """An order that is about to be sent; `first`: it cannot have been sent before."""
+
+    delivery: store.Delivery
+    parcel: ParcelOrder
+    first: bool
+
+
+def _intend(context: Context, delivery_id: str, now: datetime) -> _Intention | None:
     with context.engine.begin() as connection:
         delivery = store.find(connection, delivery_id, lock=True)
         assert delivery is not None
         operator = context.operators[delivery.operator or ""]
+        first = delivery.state == DeliveryState.DRAFT
         if delivery.state == DeliveryState.UNKNOWN:
             if PostalCapability.IDEMPOTENT_ORDER not in operator.capabilities:
                 alarms.raise_alarm(connection, "order_unclear", delivery_id, f"operator {operator.name}")
                 return None
-        elif delivery.state == DeliveryState.DRAFT:
+        elif first:
             move(connection, delivery, DeliveryEvent.ORDER_UNCLEAR, now, cause="job:order_parcel")
         else:
             return None
@@ -225,7 +236,8 @@ def _intend(context: Context, delivery_id: str, now: datetime) -> tuple[store.De
         sender = context.agency(case.agency_code).sender
         if sender is None:
             raise Malformed("the agency has no sender address for the post")
-        return delivery, ParcelOrder(delivery.order_number, sender, Party(**to), cod_vnd=delivery.cod_vnd)
+        parcel = ParcelOrder(delivery.order_number, sender, Party(**to), cod_vnd=delivery.cod_vnd)
+        return _Intention(delivery, parcel, first)
 
 
 def _apply(
@@ -240,8 +252,9 @@ def _apply(
     assert delivery is not None
     if answer.verdict in {OrderVerdict.ACCEPTED, OrderVerdict.ALREADY_KNOWN}:
         values = {"item_code": answer.item_code} if answer.item_code else {}
-        move(connection, delivery, DeliveryEvent.ORDER, now, cause="job:order_parcel", values=values)
-        case_store.set_side_state(connection, delivery.case_code, "delivery_state", "ordered")
+        # the feed may have told more than this meanwhile
+        if move(connection, delivery, DeliveryEvent.ORDER, now, cause="job:order_parcel", values=values):
+            case_store.set_side_state(connection, delivery.case_code, "delivery_state", "ordered")
     elif answer.verdict is OrderVerdict.REFUSED:
         move(connection, delivery, DeliveryEvent.REFUSE, now, cause="job:order_parcel")
         alarms.raise_alarm(connection, "parcel_refused", delivery_id, f"code {answer.code}")
@@ -286,7 +299,8 @@ def _take(connection: Connection, operator: PostalOperator, event: ParcelEvent, 
         )
         return True
     delivery = store.find_by_order(connection, operator.name, event.order_number)
-    if delivery is None:
+    if delivery is None or delivery.state == DeliveryState.DRAFT:
+        # the post tells of an order that we never gave: not believed, and not forgotten
         alarms.raise_alarm(
             connection, "unknown_parcel", f"{operator.name}:{event.order_number}", event.source_id
         )
@@ -301,6 +315,10 @@ def _derive(
     now_seen = derive(seen)
     assert now_seen is not None
     state = DeliveryState(delivery.state)
+    if state in TERMINAL and event.meaning in TERMINAL and event.meaning is not state:
+        # an end does not change by itself: whether the post was wrong then or is wrong now, a person finds out
+        detail = f"{event.source_id} says {event.meaning}"
+        alarms.raise_alarm(connection, "parcel_contradiction", delivery.id, detail)
     if now_seen.meaning is state or state in TERMINAL or now_seen.meaning not in REPORTED:
         return
     values: dict[str, Any] = {} if event.item_code is None else {"item_code": event.item_code}
@@ -311,7 +329,9 @@ def _derive(
         delivery = replace(delivery, state=DeliveryState.ORDERED.value)
     if now_seen.meaning is DeliveryState.DELIVERED:
         values["handed_over_at"] = now_seen.occurred_at
-    move(connection, delivery, REPORTED[now_seen.meaning], now_seen.occurred_at, cause=cause, values=values)
+    reported = REPORTED[now_seen.meaning]
+    if not move(connection, delivery, reported, now_seen.occurred_at, cause=cause, values=values):
+        return
     side = "handed_over" if now_seen.meaning is DeliveryState.DELIVERED else "moving"
     case_store.set_side_state(connection, delivery.case_code, "delivery_state", side)
     if now_seen.meaning is DeliveryState.DELIVERED:

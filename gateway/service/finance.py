@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -99,21 +100,36 @@ def _rows(context: Context, statement: Statement, statement_id: str) -> list[dic
 
 
 def reconcile(context: Context, account: str, now: datetime) -> tuple[Decision, ...]:
-    """Match every line of an account that was not looked at; book what is matched; leave the rest as breaks."""
+    """Match the lines of an account with the money that is awaited; book what is matched, leave the rest as breaks.
+
+    A break is looked at again each time: the provider may tell of the money after the bank. Returns what was decided
+    about new lines, and the breaks that are explained now.
+    """
     with context.engine.begin() as connection:
-        lines = {line.id: line for line in store.unmatched_lines(connection, account)}
-        seen = [Seen(line.id, line.amount_vnd, _references(context, line)) for line in lines.values()]
+        lines = store.open_lines(connection, account)
         awaited = {each.attempt_id: each for each in store.awaited(connection)}
+        known = {each.reference for each in awaited.values()}
+        seen = [
+            Seen(line.id, line.amount_vnd, _references(context, line, known)) for line, _ in lines.values()
+        ]
         expected = [Expected(each.attempt_id, each.reference, each.amount_vnd) for each in awaited.values()]
         decisions = match(seen, expected)
+        told = []
         for decision in decisions:
             paid = None if decision.attempt_id is None else awaited[decision.attempt_id]
-            _book(connection, lines[decision.line_id], decision, paid, now)
-    return decisions
+            line, was_break = lines[decision.line_id]
+            if was_break and paid is None:
+                continue
+            if _book(connection, line, decision, paid, now, was_break=was_break):
+                told.append(decision)
+    return tuple(told)
 
 
-def _references(context: Context, line: store.Line) -> tuple[str, ...]:
-    """Our references in a line: each order code that stands there, and the tries that go with it."""
+def _references(context: Context, line: store.Line, awaited: AbstractSet[str]) -> tuple[str, ...]:
+    """Our references in a line: the later tries whose money is awaited, else each order code that stands there.
+
+    A later try is named by the order code and two digits more: what names it does not mean the first one.
+    """
     memo = context.sealer.open(line.memo_sealed, sealed.MEMO).decode()
     codes = find_order_codes(f"{memo} {line.bank_ref}")
     plain = "".join(memo.upper().split())
@@ -124,39 +140,50 @@ def _references(context: Context, line: store.Line) -> tuple[str, ...]:
         if attempt_reference(code, number) in plain
     ]
     assert all(order_code_of(each) in codes for each in later)
-    return (*later, *codes)
+    return tuple(each for each in later if each in awaited) or codes
 
 
 def _book(
-    connection: Connection, line: store.Line, decision: Decision, paid: store.Awaited | None, now: datetime
-) -> None:
+    connection: Connection,
+    line: store.Line,
+    decision: Decision,
+    paid: store.Awaited | None,
+    now: datetime,
+    *,
+    was_break: bool,
+) -> bool:
+    """Keep a decision with its event and its postings; False when somebody else was first."""
     kind = "break" if paid is None else "matched"
-    other = ledger.unmatched_account(line.account) if paid is None else ledger.provider_account(paid.provider)
-    added = store.add_match(
-        connection,
-        line_id=line.id,
-        attempt_id=decision.attempt_id,
-        kind=kind,
-        reason=decision.reason.value,
-    )
-    if not added:
-        return
+    reason = decision.reason.value
+    if was_break:
+        assert decision.attempt_id is not None
+        kept = store.explain_break(connection, line_id=line.id, attempt_id=decision.attempt_id, reason=reason)
+    else:
+        kept = store.add_match(
+            connection, line_id=line.id, attempt_id=decision.attempt_id, kind=kind, reason=reason
+        )
+    if not kept:
+        return False
     event_id = spine.append(
         connection,
         spine.Change(
             subject_kind="statement_line",
             subject_id=str(line.id),
             type=f"statement_line.{kind}",
-            version=1,
+            version=1 + was_break,
             actor="gateway",
             cause=f"statement:{line.statement_id}",
             occurred_at=now,
+            from_state="break" if was_break else None,
             to_state=kind,
-            data={"reason": decision.reason.value, "amount_vnd": line.amount_vnd},
+            data={"reason": reason, "amount_vnd": line.amount_vnd},
         ),
     )
-    postings = ledger.move(ledger.bank_account(line.account), other, line.amount_vnd)
-    store.post(connection, event_id, line.value_on, postings)
+    unexplained = ledger.unmatched_account(line.account)
+    to = unexplained if was_break else ledger.bank_account(line.account)
+    of = unexplained if paid is None else ledger.provider_account(paid.provider)
+    store.post(connection, event_id, line.value_on, ledger.move(to, of, line.amount_vnd))
+    return True
 
 
 def close_day(context: Context, day: date, account: str, now: datetime) -> DayClose:
@@ -183,14 +210,14 @@ def close_day(context: Context, day: date, account: str, now: datetime) -> DayCl
             "open_breaks": close.open_breaks,
             "green": close.green,
         }
-        store.save_close(connection, {"day": day, "account": account, "created_at": now, **sums})
+        version = store.save_close(connection, {"day": day, "account": account, "created_at": now, **sums})
         spine.append(
             connection,
             spine.Change(
                 subject_kind="reconciliation",
                 subject_id=f"{day.isoformat()}:{account}",
                 type="reconciliation.closed",
-                version=1,
+                version=version,
                 actor="finance",
                 cause="close",
                 occurred_at=now,

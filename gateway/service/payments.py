@@ -10,17 +10,18 @@ from sqlalchemy import Connection
 from gateway.domain.case import CaseState
 from gateway.domain.codes import make_order_code
 from gateway.domain.errors import Forbidden, NotFound, ReferenceConflict
-from gateway.domain.payment import PaymentEvent, PaymentState
+from gateway.domain.payment import PaymentEvent, PaymentState, is_finished
 from gateway.service import sealed
 from gateway.service.cases import VIETNAM, Caller
 from gateway.service.context import Context
 from gateway.service.idempotency import fingerprint
+from gateway.store import jobs, spine
 from gateway.store import payments as store
-from gateway.store import spine
 
 ORDER_CODE_ENTROPY_BYTES = 16
 TOKEN_BYTES = 24
 DEFAULT_EXPIRY_S = 24 * 3600
+LOOK_AGAIN_S = 3600
 PAYABLE_FROM = tuple(
     state.value
     for state in CaseState
@@ -97,11 +98,21 @@ def cancel(context: Context, caller: Caller, payment_id: str, now: datetime) -> 
 
 
 def expire(context: Context, payment_id: str, now: datetime) -> None:
-    """The time to pay is over. Money that is unclear does not expire; it is found out."""
+    """The time to pay is over; where it is not, or the money is unclear, this is looked at again later.
+
+    Money that is unclear does not expire: it is found out.
+    """
     with context.engine.begin() as connection:
         payment = store.find(connection, payment_id, lock=True)
-        if payment is not None and payment.expires_at <= now:
-            move(connection, payment, PaymentEvent.EXPIRE, now, actor="gateway", cause="job:expire_payment")
+        if payment is None or is_finished(PaymentState(payment.state)):
+            return
+        early = payment.expires_at > now  # by this machine's clock; the job was due by the database's
+        if early or payment.state == PaymentState.UNKNOWN:
+            at = payment.expires_at if early else now + timedelta(seconds=LOOK_AGAIN_S)
+            args = {"payment_id": payment_id}
+            jobs.put(connection, "expire_payment", subject=payment_id, args=args, at=at)
+            return
+        move(connection, payment, PaymentEvent.EXPIRE, now, actor="gateway", cause="job:expire_payment")
 
 
 TYPES: Mapping[PaymentEvent, str] = {

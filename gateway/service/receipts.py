@@ -1,5 +1,6 @@
 """Receipts: a number is claimed with the receipt that bears it; the paper is made right after, and only once."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -8,7 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from gateway.domain.errors import NotFound
-from gateway.domain.payment import PaymentState
+from gateway.domain.payment import AttemptState, PaymentState
 from gateway.domain.receipt import ReceiptFacts, ReceiptLine, receipt_number, series_of
 from gateway.service import sealed
 from gateway.service.cases import VIETNAM, Caller
@@ -99,9 +100,7 @@ def _facts(
     assert payment.paid_at is not None
     agency = context.agency(payment.agency_code)
     payer = sealed.unseal(context.sealer, payment_store.sealed_payer(connection, payment.id), sealed.PAYER)
-    paid = next(
-        each for each in payment_store.attempts_of(connection, payment.id) if each.state == "succeeded"
-    )
+    paid = _that_paid(payment, payment_store.attempts_of(connection, payment.id))
     return ReceiptFacts(
         series=series,
         number=number,
@@ -121,6 +120,15 @@ def _facts(
         paid_at=payment.paid_at,
         verify_url=f"{context.public_url}/verify?r={receipt_number(series, number)}",
     )
+
+
+def _that_paid(
+    payment: payment_store.Payment, attempts: Sequence[payment_store.Attempt]
+) -> payment_store.Attempt:
+    """The try that made the payment paid: another one may have brought the money a second time."""
+    made_paid = (payment.provider, payment.paid_at)
+    succeeded = [each for each in attempts if each.state == AttemptState.SUCCEEDED]
+    return min(succeeded, key=lambda each: made_paid != (each.provider, each.paid_at))
 
 
 def _line(line: Any) -> ReceiptLine:

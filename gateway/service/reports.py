@@ -5,6 +5,7 @@ never disagree about what was done.
 """
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 import psycopg
 import structlog
@@ -28,6 +29,15 @@ from gateway.store.reports import Told
 
 log = structlog.get_logger()
 
+
+class Asked(StrEnum):
+    """What asking about a try gave: nothing is left to ask; an answer, but no end; nothing that can be believed."""
+
+    SETTLED = "settled"
+    OPEN = "open"
+    UNHEARD = "unheard"
+
+
 SETTLED = (AttemptState.SUCCEEDED, AttemptState.FAILED, AttemptState.ABANDONED)
 
 _ANSWERS = {
@@ -35,6 +45,7 @@ _ANSWERS = {
     "duplicate": Answer.DUPLICATE,
     "wrong_amount": Answer.WRONG_AMOUNT,
     "unknown_order": Answer.UNKNOWN_ORDER,
+    "number_reused": Answer.OUR_ERROR,  # not believed and not refused: the provider calls again, a person looks
 }
 
 
@@ -82,15 +93,12 @@ def _keep(
     return True
 
 
-def ask(context: Context, attempt_id: str, now: datetime) -> bool:
-    """Ask a provider, by our own reference, what became of a try. True when nothing is left to ask.
-
-    A try that cannot be asked about now stays as it is.
-    """
+def ask(context: Context, attempt_id: str, now: datetime) -> Asked:
+    """Ask a provider, by our own reference, what became of a try. A try that cannot be asked about stays as it is."""
     with context.engine.connect() as connection:
         attempt = store.find_attempt(connection, attempt_id)
     if attempt is None or attempt.state in SETTLED:
-        return True
+        return Asked.SETTLED
     provider = context.providers[attempt.provider]
     request_id = context.entropy(16).hex()
     try:
@@ -99,19 +107,19 @@ def ask(context: Context, attempt_id: str, now: datetime) -> bool:
         log.info(
             "query_without_answer", provider=provider.name, attempt=attempt.id, error=type(error).__name__
         )
-        return False
+        return Asked.OPEN if isinstance(error, Refused) else Asked.UNHEARD
     context.record(Told("query", provider.name, report, None, now))
-    return report.outcome in {Outcome.PAID, Outcome.FAILED}
+    return Asked.SETTLED if report.outcome in {Outcome.PAID, Outcome.FAILED} else Asked.OPEN
 
 
 def ask_again(context: Context, attempt_id: str, round_: int, now: datetime) -> None:
     """One round of the published schedule; puts the next one down, or an alarm after the last."""
     try:
-        done = ask(context, attempt_id, now)
+        asked = ask(context, attempt_id, now)
     except GatewayError as error:
         log.warning("query_failed", attempt=attempt_id, error=type(error).__name__)
-        done = False
-    if done:
+        asked = Asked.UNHEARD
+    if asked is Asked.SETTLED:
         return
     with context.engine.begin() as connection:
         attempt = store.find_attempt(connection, attempt_id)

@@ -90,7 +90,9 @@ def resend(context: Context, caller: Caller, event_id: int) -> int:
         if not messages:
             raise NotFound("no message of this event was ever sent to you")
         for message in messages:
-            put_try(connection, message.id, round_=0, at=None)
+            # a new job would wait behind the next try of the schedule, which may be a day away
+            if not jobs.hasten(connection, "send_webhook", subject=message.id):
+                put_try(connection, message.id, round_=0, at=None)
     return len(messages)
 
 

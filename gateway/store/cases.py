@@ -169,11 +169,15 @@ def mark_stored(connection: Connection, case_code: str, code: str, now: datetime
 
 
 def paid_and_owed(connection: Connection, case_code: str) -> tuple[int, int]:
-    """What was paid on a case (less refunds), and what its fee lines ask for, in VND."""
+    """What was paid on a case (less refunds), and what its fee lines ask for, in VND.
+
+    A payment counts up to its own amount: what came twice is owed back, and pays no other fee.
+    """
     row = connection.execute(
         text(
-            "SELECT coalesce((SELECT sum(paid_vnd - refunded_vnd) FROM payments WHERE case_code = :case_code), 0)"
-            " AS paid, coalesce((SELECT sum((line ->> 'amount_vnd')::bigint) FROM cases c, "
+            "SELECT coalesce((SELECT sum(least(paid_vnd - refunded_vnd, amount_vnd)) FROM payments "
+            "WHERE case_code = :case_code), 0) AS paid, "
+            "coalesce((SELECT sum((line ->> 'amount_vnd')::bigint) FROM cases c, "
             "jsonb_array_elements(c.fees) AS line WHERE c.case_code = :case_code), 0) AS owed"
         ),
         {"case_code": case_code},

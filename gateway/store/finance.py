@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gateway.domain.ledger import Posting
@@ -69,19 +69,24 @@ def overlapping(connection: Connection, account: str, value_on: date) -> bool:
     return connection.execute(query.limit(1)).scalar() is not None
 
 
-def unmatched_lines(connection: Connection, account: str) -> Sequence[Line]:
-    """Incoming lines that were never looked at, oldest first."""
+def open_lines(connection: Connection, account: str) -> Mapping[int, tuple[Line, bool]]:
+    """Incoming lines that nothing was matched with, oldest first, by id; True for one that is a break already."""
     query = (
-        select(*_LINE)
+        select(*_LINE, matches.c.kind)
+        .outerjoin(matches, matches.c.line_id == statement_lines.c.id)
         .where(
             statement_lines.c.account == account,
             statement_lines.c.amount_vnd > 0,
-            ~select(matches.c.line_id).where(matches.c.line_id == statement_lines.c.id).exists(),
+            matches.c.attempt_id.is_(None),
         )
         .order_by(statement_lines.c.id)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, of=statement_lines)
     )
-    return [Line(**row) for row in connection.execute(query).mappings()]
+    found = {}
+    for row in connection.execute(query).mappings():
+        line = Line(**{name: row[name] for name in Line.__slots__})
+        found[line.id] = (line, row["kind"] is not None)
+    return found
 
 
 _AWAITED = """
@@ -110,6 +115,17 @@ def add_match(
         upsert(matches)
         .values(line_id=line_id, attempt_id=attempt_id, kind=kind, reason=reason)
         .on_conflict_do_nothing()
+        .returning(matches.c.line_id)
+    )
+    return done.first() is not None
+
+
+def explain_break(connection: Connection, *, line_id: int, attempt_id: str, reason: str) -> bool:
+    """Say what a break is after all; False when that was said before."""
+    done = connection.execute(
+        update(matches)
+        .where(matches.c.line_id == line_id, matches.c.attempt_id.is_(None))
+        .values(attempt_id=attempt_id, kind="matched", reason=reason)
         .returning(matches.c.line_id)
     )
     return done.first() is not None
@@ -175,14 +191,16 @@ def day_figures(
     return DayFigures(**row)
 
 
-def save_close(connection: Connection, values: Mapping[str, Any]) -> None:
-    """Keep a day's close; closing again replaces it, and its event tells both."""
+def save_close(connection: Connection, values: Mapping[str, Any]) -> int:
+    """Keep a day's close; closing again replaces it, and its event tells both. The answer is its version."""
     statement = upsert(day_closes).values(**values)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["day", "account"],
-            set_={name: statement.excluded[name] for name in values if name not in {"day", "account"}},
-        )
+    changed = {name: statement.excluded[name] for name in values if name not in {"day", "account"}}
+    return int(
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["day", "account"], set_={**changed, "version": day_closes.c.version + 1}
+            ).returning(day_closes.c.version)
+        ).scalar_one()
     )
 
 

@@ -34,6 +34,15 @@ def put(
     )
 
 
+def hasten(connection: Connection, task: str, *, subject: str) -> bool:
+    """Make the jobs of a task and subject that wait for their time due now; False when none waits."""
+    done = connection.execute(
+        text("UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE lock = :lock AND status = 'todo'"),
+        {"lock": f"{task}:{subject}"},
+    )
+    return done.rowcount > 0
+
+
 def listed(connection: Connection, status: str | None = None, limit: int = 100) -> Sequence[Job]:
     """The newest jobs, of one status or of all."""
     rows = connection.execute(

@@ -34,7 +34,8 @@ FROM_STATES = (
 )
 """The from-states that `record_report` is told: derived from the tables, so that no rule stands in SQL alone."""
 
-# rows are locked in the order of their references: two batches that meet wait for each other, and never for ever
+# payments are locked in the order of their references, whoever the provider is: each begins with the order code of its
+# payment, so two batches that meet wait for each other, and never for ever
 _RECORD = """
 SELECT n, record_report(source, method, path, decode(query, 'hex'), headers, decode(body, 'hex'), provider, reference,
                         outcome, amount_vnd, currency, provider_ref, code, occurred_at, received_at,
@@ -44,7 +45,7 @@ FROM (
         n int, source text, method text, path text, query text, headers jsonb, body text, provider text,
         reference text, outcome text, amount_vnd bigint, currency text, provider_ref text, code text,
         occurred_at timestamptz, received_at timestamptz)
-    ORDER BY provider, reference, n
+    ORDER BY reference, provider, n
 ) AS ordered
 """
 
@@ -64,7 +65,7 @@ class Told:
 
 
 def record(connection: Connection[tuple[Any, ...]], told: Sequence[Told]) -> list[str]:
-    """For each: `ok`, `duplicate`, `unknown_order` or `wrong_amount`. All of them are durable, or none."""
+    """For each: `ok`, `duplicate`, `unknown_order`, `wrong_amount`, `number_reused`. All are durable, or none."""
     content = json.dumps([_row(n, each) for n, each in enumerate(told)], ensure_ascii=False)
     answers = dict(connection.execute(_RECORD, (*FROM_STATES, content)).fetchall())
     return [str(answers[n]) for n in range(len(told))]

@@ -86,8 +86,11 @@ def find_endpoint(connection: Connection, endpoint_id: str, portal_id: str | Non
 
 
 def change_endpoint(connection: Connection, endpoint_id: str, **values: Any) -> None:
+    """Nothing changes where it was removed meanwhile: a removed endpoint does not come back."""
     connection.execute(
-        update(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id).values(**values)
+        update(webhook_endpoints)
+        .where(webhook_endpoints.c.id == endpoint_id, webhook_endpoints.c.state != "removed")
+        .values(**values)
     )
 
 

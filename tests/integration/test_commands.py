@@ -230,7 +230,7 @@ def test_check_says_what_is_missing(
     ] == told
     assert "does not have the schema of this code: run `python -m gateway migrate`" in run.fails("status")
     head = migrate.head()
-    assert f"the database has schema 0001, this code needs {head}: run `migrate`" == run.fails("work")
+    assert f"the database does not fit (schema 0001, code {head}): run `migrate`" == run.fails("work")
     assert f"the database has schema {migrate.head()}\n" == run("migrate")
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-from gateway.store.tables.base import identifier, metadata, moment, vnd, words
+from gateway.store.tables.base import identifier, metadata, moment, version, vnd, words
 
 ledger = Table(
     "ledger",
@@ -92,4 +92,5 @@ day_closes = Table(
     Column("open_breaks", Integer, nullable=False),
     Column("green", Boolean, nullable=False),
     moment("created_at"),
+    version(),
 )

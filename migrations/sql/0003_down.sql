@@ -1,0 +1,114 @@
+ALTER TABLE day_closes DROP COLUMN version;
+
+-- What a provider says of one attempt, whether it called us or we asked: recorded and acted on at once.
+-- Answers: ok, duplicate, unknown_order, wrong_amount. The rows are locked before anything is written, so that
+-- the transaction id, and with it the order of the events, follows the order of the changes.
+CREATE OR REPLACE FUNCTION record_report(
+    _source text, _method text, _path text, _query bytea, _headers jsonb, _body bytea,
+    _provider text, _reference text, _outcome text, _amount_vnd bigint, _currency text,
+    _provider_ref text, _code text, _occurred_at timestamptz, _received_at timestamptz,
+    _pay_from text[], _fail_from text[], _see_from text[], _attempt_fail_from text[]
+) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    att attempts;
+    pay payments;
+    _answer text := 'ok';
+    _inbox_id bigint;
+    _event_id bigint;
+    _to_state text;
+    _happened_at timestamptz := least(coalesce(_occurred_at, _received_at), _received_at);
+BEGIN
+    SELECT a.* INTO att FROM attempts a WHERE a.provider = _provider AND a.reference = _reference;
+    IF FOUND THEN
+        SELECT p.* INTO pay FROM payments p WHERE p.id = att.payment_id FOR UPDATE;
+        SELECT a.* INTO att FROM attempts a WHERE a.id = att.id FOR UPDATE;
+    END IF;
+
+    _answer := CASE
+        WHEN att.id IS NULL THEN 'unknown_order'
+        WHEN _outcome = 'paid' AND (_amount_vnd IS DISTINCT FROM pay.amount_vnd OR _currency <> 'VND')
+            THEN 'wrong_amount'
+        WHEN _amount_vnd IS NOT NULL AND _amount_vnd <> pay.amount_vnd THEN 'wrong_amount'
+        WHEN _outcome = 'paid' AND att.state = 'succeeded'
+             AND att.provider_ref IS NOT DISTINCT FROM _provider_ref THEN 'duplicate'
+        WHEN _outcome = 'paid' AND EXISTS (
+             SELECT FROM obligations o WHERE o.provider = _provider AND o.provider_ref = _provider_ref)
+            THEN 'duplicate'
+        WHEN _outcome = 'failed' AND att.state = 'failed' THEN 'duplicate'
+        ELSE 'ok'
+    END;
+
+    IF _method IS NOT NULL THEN
+        INSERT INTO inbox (source, received_at, method, path, query, headers, body, verdict, reference)
+        VALUES (_source, _received_at, _method, _path, _query, _headers, _body, _answer, _reference)
+        RETURNING id INTO _inbox_id;
+    END IF;
+
+    IF _answer = 'wrong_amount' OR _outcome = 'unknown' THEN
+        INSERT INTO alarms (name, subject, detail)
+        VALUES (CASE WHEN _answer = 'wrong_amount' THEN 'wrong_amount' ELSE 'unknown_code' END,
+                _provider || ':' || _reference, 'code ' || _code || ', inbox ' || coalesce(_inbox_id::text, '-'))
+        ON CONFLICT DO NOTHING;
+    END IF;
+    IF _answer <> 'ok' THEN
+        RETURN _answer;
+    END IF;
+
+    IF _outcome = 'paid' THEN
+        IF pay.state = ANY (_pay_from) THEN
+            UPDATE payments SET state = 'paid', version = version + 1, paid_vnd = paid_vnd + _amount_vnd,
+                   paid_at = _happened_at, provider = _provider
+            WHERE id = pay.id;
+            _to_state := 'paid';
+        ELSE
+            -- the money is real and belongs to someone: a second success is owed back, never swallowed
+            UPDATE payments SET version = version + 1, paid_vnd = paid_vnd + _amount_vnd WHERE id = pay.id;
+            INSERT INTO obligations (kind, payment_id, amount_vnd, provider, provider_ref, owner, due_at)
+            VALUES ('refund_due', pay.id, _amount_vnd, _provider,
+                    coalesce(_provider_ref, _reference), 'finance', _received_at + interval '5 days');
+            _to_state := pay.state;
+        END IF;
+        UPDATE attempts SET state = 'succeeded', provider_ref = coalesce(provider_ref, _provider_ref),
+               code = _code, paid_vnd = coalesce(paid_vnd, 0) + _amount_vnd, paid_at = _happened_at
+        WHERE id = att.id;
+        INSERT INTO events (occurred_at, portal_id, case_code, subject_kind, subject_id, type,
+                            from_state, to_state, version, actor, cause, data)
+        VALUES (_happened_at, pay.portal_id, pay.case_code, 'payment', pay.id,
+                CASE WHEN pay.state = ANY (_pay_from) THEN 'payment.succeeded' ELSE 'payment.double_paid' END,
+                pay.state, _to_state, pay.version + 1, 'provider:' || _provider,
+                coalesce('inbox:' || _inbox_id, _source),
+                jsonb_build_object('attempt_id', att.id, 'provider', _provider, 'amount_vnd', _amount_vnd))
+        RETURNING id INTO _event_id;
+        INSERT INTO ledger (event_id, account, debit_vnd, credit_vnd, booked_on)
+        VALUES (_event_id, 'provider:' || _provider, _amount_vnd, 0,
+                (_happened_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date),
+               (_event_id, 'collected:' || pay.agency_code, 0, _amount_vnd,
+                (_happened_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date);
+    ELSIF _outcome = 'failed' THEN
+        UPDATE attempts SET state = 'failed', code = _code
+        WHERE id = att.id AND state = ANY (_attempt_fail_from);
+        -- a failure counts for the payment only when no other try may still bring the money
+        IF pay.state = ANY (_fail_from) AND NOT EXISTS (
+            SELECT FROM attempts o WHERE o.payment_id = pay.id AND o.id <> att.id
+            AND o.state IN ('intended', 'sent', 'unknown')
+        ) THEN
+            UPDATE payments SET state = 'failed', version = version + 1 WHERE id = pay.id;
+            INSERT INTO events (occurred_at, portal_id, case_code, subject_kind, subject_id, type,
+                                from_state, to_state, version, actor, cause, data)
+            VALUES (_happened_at, pay.portal_id, pay.case_code, 'payment', pay.id, 'payment.failed',
+                    pay.state, 'failed', pay.version + 1, 'provider:' || _provider,
+                    coalesce('inbox:' || _inbox_id, _source),
+                    jsonb_build_object('attempt_id', att.id, 'provider', _provider, 'code', _code));
+        END IF;
+    ELSIF _outcome = 'pending' AND pay.state = ANY (_see_from) THEN
+        UPDATE attempts SET state = 'sent', sent_at = coalesce(sent_at, _received_at)
+        WHERE id = att.id AND state = 'unknown';
+        UPDATE payments SET state = 'pending', version = version + 1 WHERE id = pay.id;
+        INSERT INTO events (occurred_at, portal_id, case_code, subject_kind, subject_id, type,
+                            from_state, to_state, version, actor, cause, data)
+        VALUES (_happened_at, pay.portal_id, pay.case_code, 'payment', pay.id, 'payment.seen',
+                pay.state, 'pending', pay.version + 1, 'provider:' || _provider, _source,
+                jsonb_build_object('attempt_id', att.id, 'provider', _provider));
+    END IF;
+    RETURN _answer;
+END $$;
