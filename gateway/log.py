@@ -67,13 +67,19 @@ def _text(value: object) -> str:
 
 
 class _Stderr:
-    """The standard error as it is when something is written: it may have been put in another's place meanwhile."""
+    """The standard error as it was found, or the one of now where that was closed: logging outlives what it ran in."""
+
+    def __init__(self) -> None:
+        self._found = sys.stderr
+
+    def _open(self) -> TextIO:
+        return sys.stderr if self._found.closed else self._found
 
     def write(self, text: str) -> int:
-        return sys.stderr.write(text)
+        return self._open().write(text)
 
     def flush(self) -> None:
-        sys.stderr.flush()
+        self._open().flush()
 
 
 def configure(level: str) -> None:
@@ -86,10 +92,10 @@ def configure(level: str) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer(ensure_ascii=False)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Stderr())),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Stderr())),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(cast(TextIO, _Stderr()))
+    handler = logging.StreamHandler(cast("TextIO", _Stderr()))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[
