@@ -78,6 +78,9 @@ class Settings(BaseSettings):
         default=[60, 300, 900, 3600, 7200, 14400, 28800],
         description="When an unclear order to the post is looked at again: seconds after the time before.",
     )
+    refund_limit_vnd: int = Field(
+        0, ge=0, description="A refund up to this sum (VND) is sent without the approval of a second person."
+    )
     post_poll_s: float = Field(60.0, description="Seconds between two readings of the post's tracking feed.")
     heartbeat_s: float = Field(10.0, description="Seconds between two signs of life of a worker.")
     stalled_after_s: float = Field(

@@ -17,7 +17,7 @@ from procrastinate.jobs import Job
 
 from gateway.domain.errors import GatewayError
 from gateway.ports import PostalCapability, PostalOperator
-from gateway.service import behind, deliveries, payments, receipts, reports, webhooks
+from gateway.service import behind, deliveries, payments, receipts, refund_sending, reports, webhooks
 from gateway.service.context import Context
 from gateway.store import alarms, inbox
 from gateway.store.engine import SEARCH_PATH
@@ -69,6 +69,14 @@ def register(app: procrastinate.App, context: Context) -> None:
     @app.task(name="query_attempt", retry=retry)
     def query_attempt(attempt_id: str, round: int) -> None:  # noqa: A002 - the name in the job's arguments
         reports.ask_again(context, attempt_id, round, context.clock())
+
+    @app.task(name="send_refund", retry=retry)
+    def send_refund(refund_id: str) -> None:
+        refund_sending.send(context, refund_id, context.clock())
+
+    @app.task(name="query_refund", retry=retry)
+    def query_refund(refund_id: str, round: int) -> None:  # noqa: A002 - as above
+        refund_sending.ask_again(context, refund_id, round, context.clock())
 
     @app.task(name="issue_receipt", retry=retry)
     def issue_receipt(payment_id: str) -> None:

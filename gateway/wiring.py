@@ -108,6 +108,7 @@ def open_house(settings: Settings, url: str) -> House:
         public_url=settings.public_url.rstrip("/"),
         live=settings.live,
         schedules=Schedules(settings.query_delays_s, settings.webhook_delays_s, settings.order_delays_s),
+        refund_limit_vnd=settings.refund_limit_vnd,
         clock=now,
         entropy=secrets.token_bytes,
     )

@@ -75,7 +75,7 @@ def nouns() -> tuple[Noun, ...]:
             "refund",
             "Refund (hoàn phí)",
             "Money given back: a fact beside a payment, never its undoing. A second person approves it; an unclear "
-            "one is asked about and never sent again. The rules are there; no way to ask for a refund is yet.",
+            "one is asked about and never sent again.",
             "told as",
             {state.value: seen.value for state, seen in refund.PUBLIC.items()},
             moves_of(refund.TABLE),

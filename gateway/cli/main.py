@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from gateway.cli import books, check, job, key, portal, process, reference, statement, status
+from gateway.cli import books, check, job, key, portal, process, reference, refund, statement, status
 from gateway.cli.command import Command
 from gateway.cli.failures import FAILURES, sentence
 
@@ -14,6 +14,7 @@ COMMANDS: Sequence[Command] = (
     *check.COMMANDS,
     *portal.COMMANDS,
     *key.COMMANDS,
+    *refund.COMMANDS,
     *statement.COMMANDS,
     *books.COMMANDS,
     *status.COMMANDS,
@@ -24,8 +25,10 @@ COMMANDS: Sequence[Command] = (
 NOUNS: Mapping[str, str] = {
     "portal": "the portals that may call, and their keys",
     "key": "our own keys",
+    "refund": "money to be given back",
     "statement": "the bank's statements",
     "jobs": "what runs behind",
+    "alarms": "what a person has to look at",
 }
 """The first word of the commands that have two."""
 

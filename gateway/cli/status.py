@@ -1,11 +1,13 @@
 """How it stands: money whose fate is not known, jobs, webhooks, alarms."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
 from gateway.cli.command import Command, opened, say_json, vnd, with_json
+from gateway.domain.errors import NotFound
 from gateway.service.cases import VIETNAM
 from gateway.store import alarms, jobs, payments, webhooks
+from gateway.wiring import now
 
 
 def _status(given: Namespace) -> int:
@@ -56,6 +58,19 @@ def _alarms(given: Namespace) -> int:
     return 0
 
 
+def _close(given: Namespace) -> int:
+    with opened() as here, here.engine.begin() as connection:
+        if not alarms.close(connection, given.name, given.subject, now()):
+            raise NotFound("no such alarm is open")
+    print(f"{given.name} {given.subject} is closed")
+    return 0
+
+
+def _close_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the alarm")
+    parser.add_argument("subject", metavar="SUBJECT", help="what it was raised for")
+
+
 COMMANDS: Sequence[Command] = (
     Command(
         ("status",),
@@ -65,10 +80,17 @@ COMMANDS: Sequence[Command] = (
         with_json,
     ),
     Command(
-        ("alarms",),
+        ("alarms", "list"),
         "the open alarms, oldest first; docs/operations.md says what to do",
-        "alarms",
+        "alarms list",
         _alarms,
         with_json,
+    ),
+    Command(
+        ("alarms", "close"),
+        "somebody has dealt with an alarm; when the thing happens again, so does the alarm",
+        "alarms close wrong_amount vnpay:C4261124ABCDEFGH",
+        _close,
+        _close_arguments,
     ),
 )

@@ -1,6 +1,7 @@
 """Refund (hoàn phí): money given back is a new fact beside a payment, never its undoing.
 
-Intention, sent and accepted are three states (failure X09); an unclear refund is queried, never sent again.
+Intention, sent and accepted are three states (failure X09). `sent` is written before the call: if we die in between,
+nobody takes it for "not sent". An unclear refund is asked about, never sent again.
 """
 
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ class RefundEvent(StrEnum):
     APPROVE = "approve"
     DECLINE = "decline"
     SEND = "send"
+    NOT_SENT = "not_sent"
     SUCCEED = "succeed"
     FAIL = "fail"
     LOSE_SIGHT = "lose_sight"
@@ -32,8 +34,8 @@ TABLE: Mapping[tuple[RefundState, RefundEvent], RefundState] = {
     (_S.REQUESTED, _E.APPROVE): _S.APPROVED,
     (_S.REQUESTED, _E.DECLINE): _S.DECLINED,
     (_S.APPROVED, _E.SEND): _S.SENT,
-    (_S.APPROVED, _E.LOSE_SIGHT): _S.UNKNOWN,
-    (_S.APPROVED, _E.FAIL): _S.FAILED,
+    (_S.APPROVED, _E.DECLINE): _S.DECLINED,
+    (_S.SENT, _E.NOT_SENT): _S.APPROVED,
     (_S.SENT, _E.SUCCEED): _S.SUCCEEDED,
     (_S.SENT, _E.FAIL): _S.FAILED,
     (_S.SENT, _E.LOSE_SIGHT): _S.UNKNOWN,
@@ -41,6 +43,7 @@ TABLE: Mapping[tuple[RefundState, RefundEvent], RefundState] = {
     (_S.UNKNOWN, _E.FAIL): _S.FAILED,
     (_S.FAILED, _E.SUCCEED): _S.SUCCEEDED,
     (_S.FAILED, _E.APPROVE): _S.APPROVED,
+    (_S.FAILED, _E.DECLINE): _S.DECLINED,
 }
 
 
@@ -62,3 +65,6 @@ PUBLIC: Mapping[RefundState, PublicRefund] = {
     _S.DECLINED: PublicRefund.DECLINED,
 }
 assert set(PUBLIC) == set(RefundState), "every refund state has a public one"
+
+HOLDS = frozenset(RefundState) - {_S.DECLINED, _S.FAILED}
+"""The states in which a refund takes up part of what was paid: nothing else may give that part back."""

@@ -49,6 +49,8 @@ class Context:
     public_url: str
     live: bool
     schedules: Schedules
+    refund_limit_vnd: int
+    """A refund up to this sum needs no second person."""
     clock: Callable[[], datetime]
     entropy: Callable[[int], bytes] = field(repr=False)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.domain import case as case_rules
 from gateway.domain import payment as payment_rules
+from gateway.domain import refund as refund_rules
 from gateway.domain.case import AGENCY_EVENTS, NATIONAL, CaseState
 from gateway.domain.delivery import PUBLIC as PUBLIC_DELIVERY
 from gateway.domain.delivery import TERMINAL as DELIVERY_ENDS
@@ -13,12 +14,17 @@ from gateway.domain.delivery import DeliveryState
 from gateway.domain.machine import allowed, terminal
 from gateway.domain.payment import PaymentEvent, PaymentState
 from gateway.domain.published import PUBLISHED
+from gateway.domain.refund import RefundState
 from gateway.service.cases import VIETNAM
 from gateway.service.context import Context
 from gateway.store.cases import Case, Document
 from gateway.store.deliveries import Delivery
 from gateway.store.payments import Payment
+from gateway.store.refunds import Refund
 from gateway.store.spine import Event
+
+REFUND_ENDS = frozenset({RefundState.SUCCEEDED, RefundState.DECLINED})
+"""A failed refund can still be agreed to again, or turn out to have gone through."""
 
 
 def moment(at: datetime | None) -> str | None:
@@ -26,7 +32,9 @@ def moment(at: datetime | None) -> str | None:
     return None if at is None else at.astimezone(VIETNAM).isoformat(timespec="milliseconds")
 
 
-def payment(context: Context, shown: Payment, receipt_number: str | None = None) -> dict[str, Any]:
+def payment(
+    context: Context, shown: Payment, receipt_number: str | None = None, refundable_vnd: int = 0
+) -> dict[str, Any]:
     state = PaymentState(shown.state)
     base = f"{context.public_url}/v1/payments/{shown.id}"
     page = f"{context.public_url}/pay/{shown.token}"
@@ -38,6 +46,8 @@ def payment(context: Context, shown: Payment, receipt_number: str | None = None)
         links["cancel"] = f"{base}/cancel"
     if receipt_number is not None:
         links["receipt"] = f"{base}/receipt"
+    if refundable_vnd > 0:
+        links["refunds"] = f"{base}/refunds"
     return {
         "id": shown.id,
         "reference": shown.reference,
@@ -49,6 +59,7 @@ def payment(context: Context, shown: Payment, receipt_number: str | None = None)
         "lines": [dict(line) for line in shown.lines],
         "paid_vnd": shown.paid_vnd,
         "refunded_vnd": shown.refunded_vnd,
+        "refundable_vnd": refundable_vnd,
         "provider": shown.provider,
         "pay_url": page,
         "qr": None,
@@ -58,6 +69,27 @@ def payment(context: Context, shown: Payment, receipt_number: str | None = None)
         "receipt_number": receipt_number,
         "version": shown.version,
         "links": links,
+    }
+
+
+def refund(context: Context, shown: Refund) -> dict[str, Any]:
+    state = RefundState(shown.state)
+    return {
+        "id": shown.id,
+        "reference": shown.reference,
+        "payment_id": shown.payment_id,
+        "state": refund_rules.PUBLIC[state].value,
+        "finished": state in REFUND_ENDS,
+        "amount_vnd": shown.amount_vnd,
+        "reason": shown.reason,
+        "provider": shown.provider,
+        "created_at": moment(shown.created_at),
+        "ended_at": moment(shown.ended_at),
+        "version": shown.version,
+        "links": {
+            "self": f"{context.public_url}/v1/refunds/{shown.id}",
+            "payment": f"{context.public_url}/v1/payments/{shown.payment_id}",
+        },
     }
 
 
@@ -130,6 +162,8 @@ def public_state(event: Event) -> str | None:
         return None
     if event.subject_kind == "payment":
         return payment_rules.PUBLIC[PaymentState(event.to_state)].value
+    if event.subject_kind == "refund":
+        return refund_rules.PUBLIC[RefundState(event.to_state)].value
     if event.subject_kind == "delivery":
         return PUBLIC_DELIVERY[DeliveryState(event.to_state)].value
     return event.to_state

@@ -34,6 +34,18 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Đã nhận tiền hai lần, khoản thừa sẽ được hoàn lại",
         "Paid twice; the surplus will be given back",
     ),
+    "refund.requested": (
+        "Có yêu cầu hoàn tiền, đang chờ duyệt",
+        "A refund was asked for and waits for approval",
+    ),
+    "refund.approved": ("Yêu cầu hoàn tiền đã được duyệt", "The refund was approved"),
+    "refund.sent": ("Đã gửi lệnh hoàn tiền", "The refund was sent"),
+    "refund.succeeded": ("Đã hoàn tiền", "The money was given back"),
+    "refund.failed": (
+        "Một lần hoàn tiền chưa được, đang xử lý lại",
+        "A refund did not go through; it is being solved",
+    ),
+    "refund.declined": ("Không duyệt hoàn tiền", "The refund was declined"),
     "receipt.issued": ("Đã cấp biên lai", "The receipt was issued"),
     "delivery.ordered": ("Bưu điện đã nhận yêu cầu trả kết quả", "The post has taken the delivery order"),
     "delivery.moved": ("Bưu gửi đang trên đường", "The parcel is on its way"),

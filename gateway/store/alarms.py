@@ -1,6 +1,7 @@
 """Named alarms: one open row per name and subject, for a person to close."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, text
 
@@ -10,7 +11,7 @@ def raise_alarm(connection: Connection, name: str, subject: str, detail: str) ->
     connection.execute(
         text(
             "INSERT INTO alarms (name, subject, detail) VALUES (:name, :subject, :detail) "
-            "ON CONFLICT (name, subject) DO NOTHING"
+            "ON CONFLICT (name, subject) WHERE closed_at IS NULL DO NOTHING"
         ),
         {"name": name, "subject": subject, "detail": detail},
     )
@@ -22,3 +23,15 @@ def open_alarms(connection: Connection) -> Sequence[tuple[str, str, str]]:
         text("SELECT name, subject, detail FROM alarms WHERE closed_at IS NULL ORDER BY id")
     )
     return [(row.name, row.subject, row.detail) for row in rows]
+
+
+def close(connection: Connection, name: str, subject: str, now: datetime) -> bool:
+    """Somebody has dealt with it; False when no such alarm is open."""
+    done = connection.execute(
+        text(
+            "UPDATE alarms SET closed_at = :now WHERE name = :name AND subject = :subject AND closed_at IS NULL "
+            "RETURNING 1"
+        ),
+        {"name": name, "subject": subject, "now": now},
+    ).scalar()
+    return done is not None

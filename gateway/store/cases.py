@@ -111,12 +111,13 @@ def change(
 
 
 def set_side_state(connection: Connection, case_code: str, column: str, value: str) -> bool:
-    """Set `money_state`, `delivery_state` or `sync_state`; False when it was so already."""
+    """Set `money_state`, `delivery_state` or `sync_state`; False when it was so already.
+
+    What moved it has its own event and version (the payment's, the delivery's); the case itself has not moved.
+    """
     assert column in {"money_state", "delivery_state", "sync_state"}
     done = connection.execute(
-        update(cases)
-        .where(cases.c.case_code == case_code, cases.c[column] != value)
-        .values({column: value, "version": cases.c.version + 1})
+        update(cases).where(cases.c.case_code == case_code, cases.c[column] != value).values({column: value})
     )
     return done.rowcount == 1
 

@@ -59,6 +59,7 @@ class Attempt:
     created_at: datetime
     sent_at: datetime | None
     paid_at: datetime | None
+    paid_vnd: int | None
 
 
 _COLUMNS = [payments.c[name] for name in Payment.__slots__]

@@ -11,7 +11,7 @@ from flask import Response, g, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from gateway.web import auth, pay, plain, problems
-from gateway.web.api import cases, catalogue, deliveries, payments, webhooks
+from gateway.web.api import cases, catalogue, deliveries, payments, refunds, webhooks
 from gateway.web.callbacks import Callbacks
 from gateway.web.context import Web, rule, web
 from gateway.web.strict_json import StrictJson, StrictRequest
@@ -22,7 +22,7 @@ VERSION = "0.1.0"
 UPLOADS = ("documents", "result")
 SIGNED = "/v1/"
 CALLBACKS = "/callbacks/"
-API = (catalogue, cases, payments, deliveries, webhooks)
+API = (catalogue, cases, payments, refunds, deliveries, webhooks)
 SIGNED_BLUEPRINTS = frozenset(module.blueprint.name for module in API)
 
 

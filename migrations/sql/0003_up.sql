@@ -54,9 +54,11 @@ BEGIN
         RETURNING id INTO _inbox_id;
     END IF;
 
-    IF _answer IN ('wrong_amount', 'number_reused') OR _outcome = 'unknown' THEN
+    IF _answer IN ('wrong_amount', 'number_reused') OR _outcome = 'unknown'
+       OR (_answer = 'unknown_order' AND _outcome = 'paid') THEN
         INSERT INTO alarms (name, subject, detail)
         VALUES (CASE WHEN _answer = 'wrong_amount' THEN 'wrong_amount'
+                     WHEN _answer = 'unknown_order' THEN 'unknown_order'
                      WHEN _answer = 'number_reused' THEN 'provider_number_reused' ELSE 'unknown_code' END,
                 _provider || ':' || _reference, 'code ' || _code || ', inbox ' || coalesce(_inbox_id::text, '-'))
         ON CONFLICT DO NOTHING;

@@ -34,6 +34,9 @@ def takers(world: World, case_code: str) -> dict[str, Taker]:
         "/v1/payments/<payment_id>/attempts": Taker(
             "POST", f"/v1/payments/{payment}/attempts", lambda: {"provider": "vnpay"}
         ),
+        "/v1/payments/<payment_id>/refunds": Taker(
+            "POST", f"/v1/payments/{world.paid(case_code)}/refunds", lambda: world.refund_wanted(fresh())
+        ),
         "/v1/deliveries": Taker("POST", "/v1/deliveries", lambda: world.delivery_wanted(case_code, fresh())),
         "/v1/webhook_endpoints": Taker(
             "POST", "/v1/webhook_endpoints", lambda: {"url": f"https://example.vn/{fresh()}", "events": ["*"]}

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -19,7 +20,9 @@ from sqlalchemy import Engine, text
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from gateway.config import DvcqgSettings, Settings, VnpaySettings, VnpostSettings
-from gateway.store import embedded, migrate, portals
+from gateway.ports import Outcome, Report
+from gateway.store import embedded, migrate, portals, reports
+from gateway.store.reports import Told
 from gateway.store.tables import metadata
 from gateway.wiring import House, make_app, open_house
 
@@ -146,6 +149,22 @@ class World:
         assert made["state"] == "sent"
         row = self.one("SELECT reference FROM attempts WHERE id = :id", id=made["id"])
         return payment, str(row.reference)
+
+    def paid(self, case_code: str) -> str:
+        """A payment that VNPAY took the money of."""
+        payment, reference = self.started(case_code, "vnpay")
+        with self.house.context.pool.connection() as connection:
+            report = Report(
+                Outcome.PAID, reference, payment["amount_vnd"], "VND", self.fresh("170"), "00", None
+            )
+            told = Told("test", "vnpay", report, None, datetime.now(UTC))
+            assert ["ok"] == reports.record(connection, [told])
+        return str(payment["id"])
+
+    def refund_wanted(self, reference: str, /, **changes: object) -> dict[str, Any]:
+        """A refund of 1 VND of a payment of which nothing was given back yet."""
+        base = {"reference": reference, "amount_vnd": 1, "refundable_vnd": FEE_VND, "reason": "thu thừa"}
+        return {**base, **changes}
 
     def delivery_wanted(self, case_code: str, reference: str, /, **changes: object) -> dict[str, Any]:
         place = {"text": "Số 1, phường Tân Hòa", "ward_code": 4792, "province_code": "25", "era": "34"}

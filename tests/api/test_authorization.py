@@ -22,6 +22,8 @@ class Things:
     draft: str
     case: str
     payment: str
+    paid: str
+    refund: str
     delivery: str
     endpoint: str
     event: str
@@ -34,6 +36,7 @@ READS: dict[str, Target] = {
     "GET /v1/cases/<case_code>": lambda own: f"/v1/cases/{own.case}",
     "GET /v1/payments/<payment_id>": lambda own: f"/v1/payments/{own.payment}",
     "GET /v1/payments/<payment_id>/receipt": lambda own: f"/v1/payments/{own.payment}/receipt",
+    "GET /v1/refunds/<refund_id>": lambda own: f"/v1/refunds/{own.refund}",
     "GET /v1/deliveries/<delivery_id>": lambda own: f"/v1/deliveries/{own.delivery}",
     "GET /v1/webhook_endpoints/<endpoint_id>": lambda own: f"/v1/webhook_endpoints/{own.endpoint}",
     "GET /v1/webhook_endpoints/<endpoint_id>/attempts": lambda own: (
@@ -78,6 +81,10 @@ WRITES: dict[str, tuple[Target, Body]] = {
         lambda own: f"/v1/payments/{own.payment}/attempts",
         lambda *_: {"provider": "vnpay"},
     ),
+    "POST /v1/payments/<payment_id>/refunds": (
+        lambda own: f"/v1/payments/{own.paid}/refunds",
+        lambda world, _: world.refund_wanted(world.fresh("au")),
+    ),
     "POST /v1/deliveries": (
         lambda _: "/v1/deliveries",
         lambda world, own: world.delivery_wanted(own.case, world.fresh("au")),
@@ -108,6 +115,10 @@ CREATES: dict[str, tuple[Target, Body]] = {
 def own(world: World, case_code: str) -> Things:
     payment = world.payment(case_code)["id"]
     delivery = world.ask("POST", "/v1/deliveries", world.delivery_wanted(case_code, world.fresh("au"))).json
+    refunded = world.paid(case_code)
+    refund = world.ask(
+        "POST", f"/v1/payments/{refunded}/refunds", world.refund_wanted(world.fresh("au"))
+    ).json
     hook = {"url": "https://example.vn/au", "events": ["payment.created"]}
     endpoint = world.ask("POST", "/v1/webhook_endpoints", hook).json
     pdf = world.house.context.files.put(b"%PDF-1.4 bien lai")
@@ -123,6 +134,8 @@ def own(world: World, case_code: str) -> Things:
         draft=world.draft()["case_code"],
         case=case_code,
         payment=payment,
+        paid=world.paid(case_code),
+        refund=refund["id"],
         delivery=delivery["id"],
         endpoint=endpoint["id"],
         event=f"evt_{event.id}",

@@ -16,6 +16,7 @@ RULES = (
     "/v1/cases/<case_code>/transitions",
     "/v1/payments",
     "/v1/payments/<payment_id>/attempts",
+    "/v1/payments/<payment_id>/refunds",
     "/v1/deliveries",
     "/v1/webhook_endpoints",
     "/v1/webhook_endpoints/<endpoint_id>",

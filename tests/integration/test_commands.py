@@ -245,7 +245,7 @@ def test_a_database_that_is_newer_than_the_code_is_not_migrated(connection: Conn
 
 
 @pytest.mark.parametrize(
-    "arguments", [["status"], ["alarms"], ["jobs", "list"], ["migrate"], ["portal", "list"]], ids=" ".join
+    "arguments", [["status"], ["alarms", "list"], ["jobs", "list"], ["migrate"], ["portal", "list"]], ids=" ".join
 )
 def test_a_server_that_cannot_be_reached_is_told_in_one_sentence(
     arguments: list[str], run: Run, monkeypatch: pytest.MonkeyPatch
@@ -405,7 +405,7 @@ def test_a_damaged_file_and_an_unknown_format_are_refused(
 def test_status_and_alarms_say_how_it_stands(connection: Connection, run: Run) -> None:
     quiet = ["unknown money: none", "jobs: none", "webhooks not delivered yet: 0", "open alarms: 0"]
     assert quiet == run("status").splitlines()
-    assert "no alarm is open\n" == run("alarms")
+    assert "no alarm is open\n" == run("alarms", "list")
     _paid(connection, 180_000)
     connection.execute(text("UPDATE attempts SET state = 'unknown', created_at = :at"), {"at": PAID_AT})
     alarms.raise_alarm(connection, "money_unclear", "att_1", "provider vnpay")
@@ -421,10 +421,13 @@ def test_status_and_alarms_say_how_it_stands(connection: Connection, run: Run) -
     } == json.loads(run("status", "--json"))
     first = "unknown money at vnpay: 1 tries, 180,000 VND, the oldest since 2026-11-23T10:00+07:00"
     assert [first, "jobs: 1 todo"] == run("status").splitlines()[:2]
-    assert "money_unclear  att_1  provider vnpay\n" == run("alarms")
+    assert "money_unclear  att_1  provider vnpay\n" == run("alarms", "list")
     assert {
         "alarms": [{"name": "money_unclear", "subject": "att_1", "detail": "provider vnpay"}]
-    } == json.loads(run("alarms", "--json"))
+    } == json.loads(run("alarms", "list", "--json"))
+    assert "money_unclear att_1 is closed\n" == run("alarms", "close", "money_unclear", "att_1")
+    assert "no such alarm is open" in run.fails("alarms", "close", "money_unclear", "att_1")
+    assert "no alarm is open\n" == run("alarms", "list")
 
 
 def test_a_failed_job_is_listed_and_put_down_again(connection: Connection, run: Run) -> None:

@@ -165,32 +165,32 @@ def test_a_try_begun_by_eight_threads_at_one_provider_is_one_try(world: World, c
     assert ["payment.created", "payment.started"] == world.types(payment_id)
 
 
-def test_a_try_is_refused_that_would_begin_beside_one_that_is_just_being_sent(
-    world: World, case_code: str
+@pytest.mark.parametrize(
+    ("meanwhile", "told"),
+    [
+        ("('dvcqg', 'C4X', 'unknown', NULL)", "another try was begun at the same moment; please look again"),
+        ("('vnpay', 'C4Y', 'sent', 'https://pay.example.vn')", "https://pay.example.vn"),
+    ],
+)
+def test_a_try_that_another_process_began_meanwhile_is_gone_on_with_or_waited_for(
+    world: World, case_code: str, meanwhile: str, told: str
 ) -> None:
     payment_id = world.payment(case_code)
-    with world.transaction() as holder:
+
+    def begin() -> str | None:
+        try:
+            return world.start(payment_id, "vnpay").redirect_url
+        except Forbidden as error:
+            return str(error)
+
+    with ThreadPoolExecutor(1) as pool, world.transaction() as holder:
         holder.execute(text("SELECT FROM payments WHERE id = :id FOR UPDATE"), {"id": payment_id})
-
-        def begin(_: int) -> str:
-            try:
-                return world.start(payment_id, "vnpay").id
-            except Forbidden as error:
-                return str(error)
-
-        def add(_: int) -> str:
-            # what another process has done since the first one looked: a try, unclear for now
-            world.until_waiting(1)
-            holder.execute(
-                text(
-                    "INSERT INTO attempts (payment_id, provider, reference, number, state) "
-                    "VALUES (:id, 'dvcqg', 'C4X', 1, 'unknown')"
-                ),
-                {"id": payment_id},
-            )
-            holder.commit()
-            return "added"
-
-        told = at_once(2, lambda n: (begin, add)[n](n))
-    assert ["another try was begun at the same moment; please look again", "added"] == told
-    assert ["unknown"] == world.tries(payment_id)
+        begun = pool.submit(begin)
+        world.until_waiting(1)  # it has looked, and found no try yet
+        insert = "INSERT INTO attempts (payment_id, number, provider, reference, state, redirect_url)"
+        holder.execute(
+            text(f"{insert} SELECT :id, 1, v.* FROM (VALUES {meanwhile}) AS v"), {"id": payment_id}
+        )
+        holder.commit()
+        assert told == begun.result(10)
+    assert 1 == len(world.tries(payment_id))

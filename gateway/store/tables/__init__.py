@@ -9,7 +9,7 @@ from gateway.store.tables.cases import case_counters, case_documents, case_trans
 from gateway.store.tables.deliveries import deliveries, parcel_events
 from gateway.store.tables.finance import day_closes, ledger, matches, statement_lines, statements
 from gateway.store.tables.inbound import alarms, calls, cursors, events, inbox, nonces, portal_keys, portals
-from gateway.store.tables.payments import attempts, obligations, payments, receipt_series, receipts
+from gateway.store.tables.payments import attempts, obligations, payments, receipt_series, receipts, refunds
 from gateway.store.tables.webhooks import webhook_attempts, webhook_endpoints, webhook_messages
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "portals",
     "receipt_series",
     "receipts",
+    "refunds",
     "statement_lines",
     "statements",
     "track_tries",

@@ -113,7 +113,8 @@ alarms = Table(
     words("detail"),
     moment("created_at"),
     moment("closed_at", required=False),
-    UniqueConstraint("name", "subject"),
+    # one open alarm for a thing; when it was closed and the thing happens again, there is a new one
+    Index("uq_alarms_open", "name", "subject", unique=True, postgresql_where=text("closed_at IS NULL")),
 )
 
 cursors = Table(

@@ -86,6 +86,35 @@ obligations = Table(
     UniqueConstraint("provider", "provider_ref"),
 )
 
+refunds = Table(
+    "refunds",
+    metadata,
+    identifier("ref"),
+    Column("portal_id", Text, ForeignKey("portals.id"), nullable=False),
+    words("reference"),
+    words("fingerprint"),
+    Column("payment_id", Text, ForeignKey("payments.id"), nullable=False),
+    Column("attempt_id", Text, ForeignKey("attempts.id"), nullable=False),
+    words("wire_reference"),
+    words("provider"),
+    vnd("amount_vnd"),
+    words("reason"),
+    words("state"),
+    version(),
+    words("requested_by"),
+    words("approved_by", required=False),
+    words("provider_ref", required=False),
+    words("code", required=False),
+    words("proof_sha256", required=False),
+    moment("created_at"),
+    moment("sent_at", required=False),
+    moment("ended_at", required=False),
+    UniqueConstraint("portal_id", "reference"),
+    UniqueConstraint("wire_reference"),
+    Index("ix_refunds_payment_id", "payment_id"),
+    CheckConstraint("amount_vnd > 0", name="positive"),
+)
+
 receipt_series = Table(
     "receipt_series",
     metadata,

@@ -140,6 +140,15 @@ class PaymentIn(Strict):
         return lines
 
 
+class RefundIn(Strict):
+    """Money to be given back. `refundable_vnd` is what you believe is left: another value is refused with 412."""
+
+    reference: Reference
+    amount_vnd: Vnd
+    refundable_vnd: Annotated[int, Field(ge=0, le=10**13)]
+    reason: Text
+
+
 class AttemptIn(Strict):
     provider: Code
 
@@ -215,6 +224,7 @@ class PaymentOut(Shown):
     lines: list[dict[str, Any]]
     paid_vnd: int
     refunded_vnd: int
+    refundable_vnd: int
     provider: str | None
     pay_url: str
     qr: dict[str, str] | None
@@ -229,6 +239,21 @@ class PaymentOut(Shown):
 class PaymentPage(Shown):
     payments: list[PaymentOut]
     next_cursor: str | None
+
+
+class RefundOut(Shown):
+    id: str
+    reference: str
+    payment_id: str
+    state: Literal["requested", "pending", "success", "failed", "declined"]
+    finished: bool
+    amount_vnd: int
+    reason: str
+    provider: str
+    created_at: str
+    ended_at: str | None
+    version: int
+    links: dict[str, str]
 
 
 class AttemptOut(Shown):

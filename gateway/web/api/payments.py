@@ -14,6 +14,7 @@ from gateway.service import attempts, payments, receipts, show
 from gateway.service.attempts import Guest
 from gateway.store import payments as store
 from gateway.store import receipts as receipt_store
+from gateway.store import refunds as refund_store
 from gateway.web.api.models import AttemptIn, AttemptOut, PaymentIn, PaymentOut, PaymentPage
 from gateway.web.auth import caller
 from gateway.web.context import web
@@ -41,11 +42,12 @@ def _shown(payment: store.Payment) -> dict[str, object]:
 
 
 def _all_shown(found: Sequence[store.Payment]) -> list[dict[str, object]]:
-    """With the numbers of their receipts, which one look-up gives for all of them."""
+    """With their receipts' numbers and what may be given back; one look-up gives each for all of them."""
     shared, paid = web().context, [each.id for each in found if each.paid_at]
     with shared.engine.connect() as connection:
         numbers = receipt_store.issued_numbers(connection, paid) if paid else {}
-    return [show.payment(shared, each, numbers.get(each.id)) for each in found]
+        left = refund_store.refundable_vnd(connection, paid) if paid else {}
+    return [show.payment(shared, each, numbers.get(each.id), left.get(each.id, 0)) for each in found]
 
 
 @blueprint.post("")
