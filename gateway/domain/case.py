@@ -91,3 +91,7 @@ class MoneyState(StrEnum):
     NOT_DUE = "not_due"
     DUE = "due"
     PAID = "paid"
+
+
+ENDED_WITHOUT_RESULT = frozenset({_S.REFUSED, _S.WITHDRAWN, _S.STOPPED})
+"""Nothing is owed any more: what is open is cancelled, and money that comes all the same is owed back."""

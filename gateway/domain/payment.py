@@ -20,6 +20,7 @@ class PaymentState(StrEnum):
 
 class PaymentEvent(StrEnum):
     START = "start"
+    TAKE_BACK = "take_back"
     LOSE_SIGHT = "lose_sight"
     SEE_PENDING = "see_pending"
     PAY = "pay"
@@ -34,6 +35,7 @@ TABLE: Mapping[tuple[PaymentState, PaymentEvent], PaymentState] = {
     (_S.CREATED, _E.START): _S.PENDING,
     (_S.PENDING, _E.START): _S.PENDING,
     (_S.FAILED, _E.START): _S.PENDING,
+    (_S.PENDING, _E.TAKE_BACK): _S.CREATED,
     (_S.CREATED, _E.LOSE_SIGHT): _S.UNKNOWN,
     (_S.PENDING, _E.LOSE_SIGHT): _S.UNKNOWN,
     (_S.FAILED, _E.LOSE_SIGHT): _S.UNKNOWN,
@@ -107,6 +109,7 @@ ATTEMPT_TABLE: Mapping[tuple[AttemptState, AttemptEvent], AttemptState] = {
     (_A.SENT, _B.LOSE_SIGHT): _A.UNKNOWN,
     (_A.INTENDED, _B.ABANDON): _A.ABANDONED,
     (_A.SENT, _B.ABANDON): _A.ABANDONED,
+    (_A.UNKNOWN, _B.ABANDON): _A.ABANDONED,
     (_A.INTENDED, _B.FAIL): _A.FAILED,
     (_A.SENT, _B.FAIL): _A.FAILED,
     (_A.UNKNOWN, _B.FAIL): _A.FAILED,

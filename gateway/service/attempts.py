@@ -3,7 +3,7 @@
 A second try is allowed only when the one before cannot still be unclear: it is asked about first (failure X11).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -87,25 +87,34 @@ def _usable(
 
 
 def _clear(context: Context, payment: store.Payment, earlier: Sequence[store.Attempt], now: datetime) -> None:
-    """Ask about each try that is not clear. Raises `Forbidden` while one stays so.
+    """Ask about each try that may still bring money. Raises `Forbidden` while one stays unclear.
 
-    A try that was only intended is given up once its provider has answered; one that the provider now says is open
-    stays so, and may still bring the money.
+    A try that was only intended is given up once its provider has answered; one that the provider says is open stays
+    so, and may still bring the money.
     """
     for attempt in earlier:
-        if attempt.state in {AttemptState.INTENDED, AttemptState.UNKNOWN}:
+        if attempt.state in {AttemptState.INTENDED, AttemptState.UNKNOWN, AttemptState.SENT}:
             asked = reports.ask(context, attempt.id, now)
             with context.engine.begin() as connection:
                 store.find(connection, payment.id, lock=True)
                 again = store.find_attempt(connection, attempt.id)
                 assert again is not None
-                intended = again.state == AttemptState.INTENDED
-                if again.state == AttemptState.UNKNOWN or (intended and asked is Asked.UNHEARD):
-                    raise Forbidden("an earlier try is not clear yet; please wait a moment")
-                if intended:
-                    store.move_attempt(connection, attempt.id, AttemptEvent.ABANDON)
+                _give_up_or_wait(connection, again, asked)
     if payment.state == PaymentState.UNKNOWN and not earlier:
         raise Forbidden("the payment is not clear yet; please wait a moment")
+
+
+def _give_up_or_wait(connection: Connection, attempt: store.Attempt, asked: Asked) -> None:
+    unasked = {AttemptState.INTENDED, AttemptState.UNKNOWN}
+    if asked is Asked.UNASKABLE and attempt.state in unasked:
+        # its provider answers no questions, and nobody was ever shown where to pay
+        store.move_attempt(connection, attempt.id, AttemptEvent.ABANDON)
+    elif attempt.state == AttemptState.UNKNOWN or (
+        asked is Asked.UNHEARD and attempt.state != AttemptState.FAILED
+    ):
+        raise Forbidden("an earlier try is not clear yet; please wait a moment")
+    elif attempt.state == AttemptState.INTENDED:
+        store.move_attempt(connection, attempt.id, AttemptEvent.ABANDON)
 
 
 def _intend(
@@ -216,6 +225,20 @@ def _send(
     return _end(context, attempt, AttemptEvent.SEND, started, now)
 
 
+_FOLLOWS: Mapping[AttemptEvent, PaymentEvent] = {
+    AttemptEvent.LOSE_SIGHT: PaymentEvent.LOSE_SIGHT,
+    AttemptEvent.ABANDON: PaymentEvent.TAKE_BACK,
+    AttemptEvent.FAIL: PaymentEvent.FAIL,
+}
+"""What a start that came to nothing means for the payment, when no other try may still bring the money."""
+
+
+def _others_open(connection: Connection, attempt: store.Attempt) -> bool:
+    may_pay = {AttemptState.INTENDED, AttemptState.SENT, AttemptState.UNKNOWN}
+    others = store.attempts_of(connection, attempt.payment_id)
+    return any(each.id != attempt.id and each.state in may_pay for each in others)
+
+
 def _end(
     context: Context, attempt: store.Attempt, event: AttemptEvent, started: Started | None, now: datetime
 ) -> store.Attempt:
@@ -230,11 +253,12 @@ def _end(
         payment = store.find(connection, attempt.payment_id, lock=True)
         assert payment is not None
         store.move_attempt(connection, attempt.id, event, values)
-        if event is AttemptEvent.LOSE_SIGHT:
+        follows = _FOLLOWS.get(event)
+        if follows is not None and (
+            follows is PaymentEvent.LOSE_SIGHT or not _others_open(connection, attempt)
+        ):
             data = {"attempt_id": attempt.id, "provider": attempt.provider}
-            payments.move(
-                connection, payment, PaymentEvent.LOSE_SIGHT, now, actor="gateway", cause="call", data=data
-            )
+            payments.move(connection, payment, follows, now, actor="gateway", cause="call", data=data)
         changed = store.find_attempt(connection, attempt.id)
     assert changed is not None
     return changed

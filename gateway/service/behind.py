@@ -5,17 +5,21 @@ the same place.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from gateway.domain.case import CaseEvent, CaseState, MoneyState
-from gateway.service import cases, deliveries, webhooks
+from gateway.domain.case import ENDED_WITHOUT_RESULT, CaseEvent, CaseState, MoneyState
+from gateway.domain.payment import PaymentState
+from gateway.service import cases, deliveries, payments, webhooks
 from gateway.service.context import Context
 from gateway.store import cases as case_store
 from gateway.store import cursors, jobs, spine
+from gateway.store import payments as payment_store
 
 BATCH = 200
+OWED_BACK_WITHIN = timedelta(days=5)
+ENDS = frozenset(f"case.{state.value}" for state in ENDED_WITHOUT_RESULT)
 
 Handler = Callable[[Connection, Sequence[spine.Event]], None]
 
@@ -36,7 +40,11 @@ def issue_receipts(connection: Connection, events: Sequence[spine.Event]) -> Non
 
 
 def follow_cases(connection: Connection, events: Sequence[spine.Event]) -> None:
-    """Money that came makes a case paid; a result that is ready sets its deliveries going."""
+    """What money, and the end of a case, mean for the rest of it.
+
+    Money makes a case paid, and is owed back where it came for nothing; a case that ended without a result asks for no
+    more; a result that is ready sets its deliveries going.
+    """
     for event in events:
         if event.case_code is None:
             continue
@@ -44,12 +52,16 @@ def follow_cases(connection: Connection, events: Sequence[spine.Event]) -> None:
             _settle(connection, event)
         elif event.type == "case.result_ready":
             deliveries.result_ready(connection, event.case_code)
+        elif event.type in ENDS:
+            payments.cancel_open(connection, event.case_code, f"event:{event.id}", event.recorded_at)
 
 
 def _settle(connection: Connection, event: spine.Event) -> None:
     assert event.case_code is not None
     case = case_store.find(connection, event.case_code, lock=True)
     assert case is not None
+    if event.type == "payment.succeeded":
+        _owe_back(connection, case, event)
     paid_vnd, owed_vnd = case_store.paid_and_owed(connection, event.case_code)
     if paid_vnd >= owed_vnd:
         case_store.set_side_state(connection, event.case_code, "money_state", MoneyState.PAID.value)
@@ -57,6 +69,19 @@ def _settle(connection: Connection, event: spine.Event) -> None:
             cases.follow(
                 connection, event.case_code, CaseEvent.FEE_PAID, f"event:{event.id}", event.occurred_at
             )
+
+
+def _owe_back(connection: Connection, case: case_store.Case, event: spine.Event) -> None:
+    """Money after a cancellation, for a case that ended without a result, or for lines that were paid already."""
+    payment = payment_store.find(connection, event.subject_id, lock=True)
+    attempt = payment_store.find_attempt(connection, str(event.data["attempt_id"]))
+    assert payment is not None
+    assert attempt is not None
+    due_vnd = min(case_store.overpaid_vnd(connection, case.case_code), payment.amount_vnd)
+    if event.from_state == PaymentState.CANCELLED or case.state in ENDED_WITHOUT_RESULT:
+        due_vnd = payment.amount_vnd
+    if due_vnd > 0:
+        payment_store.owe_back(connection, payment, attempt, due_vnd, event.recorded_at + OWED_BACK_WITHIN)
 
 
 CONSUMERS: Mapping[str, Handler] = {

@@ -52,6 +52,7 @@ def create(
         expires_at=now + expires_in,
         payable_from=PAYABLE_FROM,
         cause=caller.cause,
+        wanted_provider=wanted.get("provider"),
     )
     with context.pool.connection() as connection:
         try:
@@ -97,6 +98,12 @@ def cancel(context: Context, caller: Caller, payment_id: str, now: datetime) -> 
     return changed
 
 
+def cancel_open(connection: Connection, case_code: str, cause: str, now: datetime) -> None:
+    """The case ended without a result: nothing more is asked for. What is unclear is found out first."""
+    for payment in store.of_case(connection, case_code):
+        move(connection, payment, PaymentEvent.CANCEL, now, actor="gateway", cause=cause)
+
+
 def expire(context: Context, payment_id: str, now: datetime) -> None:
     """The time to pay is over; where it is not, or the money is unclear, this is looked at again later.
 
@@ -117,6 +124,7 @@ def expire(context: Context, payment_id: str, now: datetime) -> None:
 
 TYPES: Mapping[PaymentEvent, str] = {
     PaymentEvent.START: "payment.started",
+    PaymentEvent.TAKE_BACK: "payment.taken_back",
     PaymentEvent.LOSE_SIGHT: "payment.unclear",
     PaymentEvent.SEE_PENDING: "payment.seen",
     PaymentEvent.PAY: "payment.succeeded",

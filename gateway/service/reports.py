@@ -21,7 +21,7 @@ from gateway.domain.errors import (
     Unreachable,
 )
 from gateway.domain.payment import AttemptState
-from gateway.ports import Answer, HttpAnswer, InboundMessage, Outcome, PaymentProvider
+from gateway.ports import Answer, Capability, HttpAnswer, InboundMessage, Outcome, PaymentProvider
 from gateway.service.context import Context
 from gateway.store import alarms, inbox, jobs
 from gateway.store import payments as store
@@ -31,11 +31,15 @@ log = structlog.get_logger()
 
 
 class Asked(StrEnum):
-    """What asking about a try gave: nothing is left to ask; an answer, but no end; nothing that can be believed."""
+    """What asking about a try gave.
+
+    Nothing is left to ask; an answer, but no end; nothing that can be believed; or nobody can be asked.
+    """
 
     SETTLED = "settled"
     OPEN = "open"
     UNHEARD = "unheard"
+    UNASKABLE = "unaskable"
 
 
 SETTLED = (AttemptState.SUCCEEDED, AttemptState.FAILED, AttemptState.ABANDONED)
@@ -99,7 +103,12 @@ def ask(context: Context, attempt_id: str, now: datetime) -> Asked:
         attempt = store.find_attempt(connection, attempt_id)
     if attempt is None or attempt.state in SETTLED:
         return Asked.SETTLED
-    provider = context.providers[attempt.provider]
+    provider = context.providers.get(attempt.provider)
+    if provider is None:
+        log.error("provider_taken_away", provider=attempt.provider, attempt=attempt.id)
+        return Asked.UNHEARD
+    if Capability.QUERY not in provider.capabilities:
+        return Asked.UNASKABLE
     request_id = context.entropy(16).hex()
     try:
         report = provider.query(attempt.reference, attempt.created_at, now, request_id)
@@ -119,7 +128,7 @@ def ask_again(context: Context, attempt_id: str, round_: int, now: datetime) -> 
     except GatewayError as error:
         log.warning("query_failed", attempt=attempt_id, error=type(error).__name__)
         asked = Asked.UNHEARD
-    if asked is Asked.SETTLED:
+    if asked in {Asked.SETTLED, Asked.UNASKABLE}:
         return
     with context.engine.begin() as connection:
         attempt = store.find_attempt(connection, attempt_id)

@@ -60,7 +60,7 @@ def payment(
         "paid_vnd": shown.paid_vnd,
         "refunded_vnd": shown.refunded_vnd,
         "refundable_vnd": refundable_vnd,
-        "provider": shown.provider,
+        "provider": shown.provider or shown.wanted_provider,
         "pay_url": page,
         "qr": None,
         "expires_at": moment(shown.expires_at),

@@ -184,3 +184,19 @@ def paid_and_owed(connection: Connection, case_code: str) -> tuple[int, int]:
         {"case_code": case_code},
     ).one()
     return int(row.paid), int(row.owed)
+
+
+def overpaid_vnd(connection: Connection, case_code: str) -> int:
+    """How much more was paid on the case's own fee lines than they ask for, each line for itself."""
+    row = connection.execute(
+        text(
+            "WITH owed AS (SELECT line ->> 'code' AS code, sum((line ->> 'amount_vnd')::bigint) AS vnd "
+            "FROM cases c, jsonb_array_elements(c.fees) AS line WHERE c.case_code = :case_code GROUP BY 1), "
+            "paid AS (SELECT line ->> 'code' AS code, sum((line ->> 'amount_vnd')::bigint) AS vnd "
+            "FROM payments p, jsonb_array_elements(p.lines) AS line "
+            "WHERE p.case_code = :case_code AND p.state = 'paid' GROUP BY 1) "
+            "SELECT coalesce(sum(greatest(paid.vnd - owed.vnd, 0)), 0)::bigint AS vnd FROM owed JOIN paid USING (code)"
+        ),
+        {"case_code": case_code},
+    ).one()
+    return int(row.vnd)

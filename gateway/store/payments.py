@@ -38,6 +38,7 @@ class Payment:
     paid_vnd: int
     refunded_vnd: int
     provider: str | None
+    wanted_provider: str | None
     return_url: str
     token: str
     version: int
@@ -72,7 +73,7 @@ def _from(event: PaymentEvent) -> list[str]:
 
 _CREATE_PAYMENT = (
     "SELECT verdict, (payment).* FROM "
-    "create_payment(%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s, %s, %s)"
+    "create_payment(%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s, %s, %s, %s)"
 )
 
 
@@ -93,6 +94,7 @@ class NewPayment:
     expires_at: datetime
     payable_from: Sequence[str]
     cause: str
+    wanted_provider: str | None
 
 
 class OrderCodeTaken(Exception):  # noqa: N818 - named for what happened
@@ -164,6 +166,34 @@ def listed(
         query = query.where(payments.c.id < before_id)
     rows = connection.execute(query.order_by(payments.c.id.desc()).limit(limit))
     return [Payment(**row) for row in rows.mappings()]
+
+
+def of_case(connection: Connection, case_code: str) -> Sequence[Payment]:
+    """Every payment of a case, oldest first, each locked."""
+    query = (
+        select(*_COLUMNS).where(payments.c.case_code == case_code).order_by(payments.c.id).with_for_update()
+    )
+    return [Payment(**row) for row in connection.execute(query).mappings()]
+
+
+def owe_back(
+    connection: Connection, payment: Payment, attempt: Attempt, amount_vnd: int, due_at: datetime
+) -> None:
+    """Money that came and is to go back, once for one success."""
+    connection.execute(
+        text(
+            "INSERT INTO obligations (kind, payment_id, amount_vnd, provider, provider_ref, owner, due_at) VALUES "
+            "('refund_due', :payment_id, :amount_vnd, :provider, :provider_ref, 'finance', :due_at) "
+            "ON CONFLICT DO NOTHING"
+        ),
+        {
+            "payment_id": payment.id,
+            "amount_vnd": amount_vnd,
+            "provider": attempt.provider,
+            "provider_ref": attempt.provider_ref or attempt.reference,
+            "due_at": due_at,
+        },
+    )
 
 
 def sealed_payer(connection: Connection, payment_id: str) -> bytes:

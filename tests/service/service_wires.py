@@ -69,6 +69,8 @@ def platform(state: str | None = None, number: str = "VNP0001") -> Callable[[Htt
 
     def answer(request: HttpRequest) -> HttpAnswer:
         asked: Mapping[str, str] = json.loads(request.body or b"{}")
+        if "vnp_TxnRef" in asked:
+            return not_found_at_vnpay(asked)
         if asked["LoaiBanTin"] == "INIT":
             return _json({"MaLoi": "00", "UrlThanhToan": "http://127.0.0.1:9/tra-tien"})
         if state is None:
@@ -89,6 +91,30 @@ def platform(state: str | None = None, number: str = "VNP0001") -> Callable[[Htt
         return _json({**fields, "TrangThaiGD": state, dvcqg_wire.MAC: mac})
 
     return answer
+
+
+def vnpay_answers_and_the_platform(
+    does: Callable[[HttpRequest], HttpAnswer],
+) -> Callable[[HttpRequest], HttpAnswer]:
+    """VNPAY says that nobody has opened its page yet; what the platform does is told."""
+
+    def answer(request: HttpRequest) -> HttpAnswer:
+        asked: Mapping[str, str] = json.loads(request.body or b"{}")
+        return not_found_at_vnpay(asked) if "vnp_TxnRef" in asked else does(request)
+
+    return answer
+
+
+def not_found_at_vnpay(asked: Mapping[str, str]) -> HttpAnswer:
+    """VNPAY's answer about a try whose page nobody has opened."""
+    fields = {
+        "vnp_ResponseId": "q1",
+        "vnp_Command": "querydr",
+        "vnp_ResponseCode": "91",
+        "vnp_TmnCode": TMN_CODE,
+        "vnp_TxnRef": asked["vnp_TxnRef"],
+    }
+    return _json(vnpay_wire.signed_answer(VNPAY_SECRET, fields, vnpay_wire.QUERY_ANSWER))
 
 
 def _json(document: Mapping[str, object]) -> HttpAnswer:

@@ -7,7 +7,18 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from service_wires import DUPLICATE, FAILED, OK, OUR_ERROR, PENDING, UNKNOWN, confirm, ipn, platform
+from service_wires import (
+    DUPLICATE,
+    FAILED,
+    OK,
+    OUR_ERROR,
+    PENDING,
+    UNKNOWN,
+    confirm,
+    ipn,
+    platform,
+    vnpay_answers_and_the_platform,
+)
 from service_world import FEE_VND, NOW, World, minutes
 from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
@@ -153,7 +164,7 @@ def test_two_batches_about_the_same_two_payments_wait_for_each_other_and_never_f
 
 def test_money_is_clear_again_when_no_try_is_unclear_though_one_is_open(world: World, case_code: str) -> None:
     payment_id, at_vnpay = world.started(case_code)
-    world.wire.answer = lost
+    world.wire.answer = vnpay_answers_and_the_platform(lost)
     unclear = world.start(payment_id, "dvcqg")
     assert ("unknown", ["sent", "unknown"]) == (world.found(payment_id).state, world.tries(payment_id))
     world.hear("vnpay", ipn(at_vnpay, PENDING))

@@ -104,7 +104,7 @@ def test_a_try_that_never_left_us_is_over_and_the_next_may_begin_at_once(
     world.wire.answer = nobody_listens
     with pytest.raises(Unreachable):
         world.start(payment_id, "dvcqg")
-    assert ("pending", ["abandoned"]) == (world.found(payment_id).state, world.tries(payment_id))
+    assert ("created", ["abandoned"]) == (world.found(payment_id).state, world.tries(payment_id))
     world.wire.answer = platform()
     assert "sent" == world.start(payment_id, "dvcqg").state
 

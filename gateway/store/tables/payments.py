@@ -32,6 +32,7 @@ payments = Table(
     vnd("paid_vnd", default="0"),
     vnd("refunded_vnd", default="0"),
     words("provider", required=False),
+    words("wanted_provider", required=False),
     Column("payer_sealed", LargeBinary, nullable=False),
     words("return_url"),
     words("token"),

@@ -1,0 +1,100 @@
+"""Money that came for nothing is real, and owed back; a case that ended asks for no more."""
+
+import pytest
+from service_wires import ipn
+from service_world import FEE_VND, NOW, World, nobody_listens
+
+from gateway.domain.errors import Forbidden, OutcomeUnknown, Unreachable
+from gateway.ports import HttpAnswer, HttpRequest
+from gateway.service import behind, payments
+
+pytestmark = pytest.mark.service
+
+
+@pytest.fixture(autouse=True)
+def quiet(world: World) -> None:
+    world.wire.answer = nobody_listens
+    world.wire.asked.clear()
+
+
+def follow(world: World) -> None:
+    while behind.consume(world.context, "cases", NOW):
+        pass
+
+
+def pay(world: World, reference: str) -> None:
+    world.hear("vnpay", ipn(reference, number=world.fresh("180")))
+    follow(world)
+
+
+def test_money_after_a_cancellation_is_owed_back(world: World) -> None:
+    payment_id, reference = world.started(world.case())
+    payments.cancel(world.context, world.caller, payment_id, NOW)
+    pay(world, reference)
+    assert ("paid", [("refund_due", FEE_VND)]) == (
+        world.found(payment_id).state,
+        world.obligations(payment_id),
+    )
+
+
+@pytest.mark.parametrize("ending", ["refuse", "withdraw"])
+def test_a_case_that_ended_without_a_result_asks_for_no_more_and_owes_back_what_comes(
+    world: World, ending: str
+) -> None:
+    case_code = world.case()
+    payment_id, reference = world.started(case_code)
+    if ending == "withdraw":
+        world.decide(case_code, "accept")
+    world.decide(case_code, ending)
+    follow(world)
+    assert "cancelled" == world.found(payment_id).state
+    pay(world, reference)
+    assert [("refund_due", FEE_VND)] == world.obligations(payment_id)
+
+
+def test_a_fee_that_is_paid_a_second_time_by_another_order_is_owed_back_once(world: World) -> None:
+    case_code = world.case()
+    (first, one), (second, two) = world.started(case_code), world.started(case_code)
+    for reference in (one, two):
+        pay(world, reference)
+    assert ([], [("refund_due", FEE_VND)]) == (world.obligations(first), world.obligations(second))
+    follow(world)
+    assert [("refund_due", FEE_VND)] == world.obligations(second)
+
+
+def test_another_line_than_the_cases_own_is_owed_by_itself(world: World) -> None:
+    case_code = world.case()
+    _, one = world.started(case_code)
+    line = {"kind": "postage", "code": "cuoc", "name": "Cước", "amount_vnd": 30_000, "account": None}
+    second = world.payment(case_code, lines=[line])
+    two = world.start(second, "vnpay").reference
+    pay(world, one)
+    world.hear("vnpay", ipn(two, number=world.fresh("190"), amount_vnd=30_000))
+    follow(world)
+    assert ("paid", []) == (world.found(second).state, world.obligations(second))
+
+
+def test_another_way_to_pay_is_offered_only_after_the_first_was_asked_about(world: World) -> None:
+    """Failure X11: the call-back of the first may be lost."""
+
+    def unclear(_: HttpRequest) -> HttpAnswer:
+        raise OutcomeUnknown("no answer")
+
+    payment_id, _ = world.started(world.case())
+    world.wire.answer = unclear
+    with pytest.raises(Forbidden):
+        world.start(payment_id, "dvcqg")
+    assert 1 == len(world.wire.asked), "the first provider was asked, the second not"
+    assert ["sent"] == world.tries(payment_id)
+
+
+def test_a_provider_that_was_not_reached_leaves_the_payment_as_it_was(world: World) -> None:
+    payment_id = world.payment(world.case())
+    with pytest.raises(Unreachable):
+        world.start(payment_id, "dvcqg")
+    assert ("created", ["abandoned"]) == (world.found(payment_id).state, world.tries(payment_id))
+
+
+def test_the_provider_that_a_portal_wants_is_kept(world: World) -> None:
+    payment_id = world.payment(world.case(), provider="dvcqg")
+    assert "dvcqg" == world.found(payment_id).wanted_provider
