@@ -1,4 +1,4 @@
-"""National payment platform (Nền tảng thanh toán, DVCQG) 1.0.6: INIT, CONFIRM and QUERY.
+"""National payment platform (Nền tảng thanh toán, DVCQG) 1.0.6: INIT, CONFIRM, QUERY, GET_BILL and the look-up.
 
 The platform's own document is not public; our reading is sections 2-3 of `specs/payments.md`, taken where two
 published portals agree. MaXacThuc is the hexadecimal SHA-256 (no HMAC) of the fields of a message in a fixed
@@ -8,20 +8,46 @@ answer, whether an INIT answer is signed, and which MaLoi mean that a payment ha
 Joining by `|` says where a field ends only when no field but the last holds one: others are refused.
 INIT carries SoTien as text, CONFIRM as a number; each is hashed as it is printed, so fractions and exponents
 have no place. ThoiGianGD is +07:00, 24-hour. CONFIRM may carry Token and SoThe: they are never read.
+
+The look-up ("dptracuuthanhtoanhs"): the platform asks by MaHoSo what is owed now, and charges that. It carries
+no MaXacThuc in public code, and its answer holds a person's data: it is answered only to who shows the agreed
+token. A GET_BILL answer is not signed either; what it brings rests on TLS. No wire of the platform for giving
+money back is public, so there is no refund.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from gateway.domain import wire
-from gateway.domain.errors import BadSignature, ForeignPartner, Malformed, Misconfigured, Refused
+from adapters.dvcqg_wire import (
+    CODE,
+    CONFIRM_ORDER,
+    INIT_ORDER,
+    MAX_CODE,
+    MAX_REFERENCE,
+    SUCCESS,
+    Settings,
+    ask,
+    authentication_code,
+    post,
+    unwrapped,
+    verified,
+)
+from gateway.domain import receipt_info, wire
+from gateway.domain.errors import (
+    BadSignature,
+    ForeignPartner,
+    GatewayError,
+    Malformed,
+    Refused,
+    Unsupported,
+)
 from gateway.ports import (
     Answer,
+    Bill,
     Capability,
-    FeeLine,
     HttpAnswer,
     HttpDoor,
     HttpRequest,
@@ -31,25 +57,14 @@ from gateway.ports import (
     Started,
     StartOrder,
 )
-from signing.mac import same, sha256_hex
+from signing.mac import same
 
-INIT_ORDER: Final = (
-    "LoaiBanTin|PhienBan|MaDoiTac|MaThamChieu|SoTien|LoaiHinhThanhToan|MaKenhThanhToan|MaThietBi|NgonNgu|"
-    "MaTienTe|MaNganHang|ThongTinGiaoDich|ThoiGianGD|Ip"
-)
-CONFIRM_ORDER: Final = (
-    "LoaiBanTin|MaLoi|MaDoiTac|MaThamChieu|SoTien|MaTienTe|MaGiaoDich|MaNganHang|ThoiGianGD|ThongTinGiaoDich"
-)
-QUERY_ORDER: Final = "LoaiBanTin|PhienBan|MaDoiTac|MaThamChieu|ThoiGianGD"
+__all__ = ["Dvcqg", "Settings"]
 
-SUCCESS: Final = "00"
 # TrangThaiGD of a QUERY answer; 3 stands for "pending or unknown" at the platform: not finished, for us.
 TRANSACTION_STATES: Final[Mapping[str, Outcome]] = MappingProxyType(
     {"1": Outcome.PAID, "3": Outcome.PENDING, "4": Outcome.FAILED}
 )
-LINE_KINDS: Final[Mapping[str, str]] = MappingProxyType({"phi": "1", "le_phi": "2"})
-FEE_SERVICE: Final = "2"  # MaDichVu: 2 a fee, 1 a fine, which needs a decision that our orders do not carry
-
 # Only two words exist. A message that we have already booked is answered 00: the platform asks whether we
 # know that it was paid, and 99 would have it ask for ever.
 ACKNOWLEDGEMENTS: Final[Mapping[Answer, tuple[str, str]]] = MappingProxyType(
@@ -58,60 +73,13 @@ ACKNOWLEDGEMENTS: Final[Mapping[Answer, tuple[str, str]]] = MappingProxyType(
         **dict.fromkeys((Answer.OK, Answer.DUPLICATE), (SUCCESS, "Thành công")),
     }
 )
+# error_code of the look-up: 1 to be paid, 0 nothing to pay, -1 for all that is wrong, which has one word.
+INQUIRY_CODES: Final[Mapping[Answer, int]] = MappingProxyType(
+    {**dict.fromkeys(Answer, -1), Answer.OK: 1, Answer.DUPLICATE: 0}
+)
 
-MAX_REFERENCE: Final = 255
-MAX_PARTNER: Final = 50
-MAX_NAME: Final = 250
-_CODE: Final = "MaXacThuc"
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the contract with the platform gives, and our choice where its document is silent.
-
-    `failure_codes`: MaLoi of a CONFIRM that mean "failed" for certain; empty, as the list is not public.
-    `query_answer_order`: the fields under a QUERY answer's MaXacThuc, by default without TrangThaiGD.
-    `init_answer_order`: the fields under an INIT answer's MaXacThuc; empty, the address rests on TLS alone.
-    `postage_kind`: LoaiPhiLePhi for a postage line. Empty refuses such orders: postage is not a state fee,
-    yet the platform wants the fees to make up the whole sum: what to write then must be agreed with it.
-    """
-
-    partner_code: str
-    secret: str = field(repr=False)
-    init_url: str
-    query_url: str
-    bearer_token: str = field(default="", repr=False)
-    version: str = "1.0.6"
-    payment_kind: str = "PAY"
-    channel: str = "1"
-    device: str = "1"
-    language: str = "vi-VN"
-    bank_code: str = "PAYMENT"
-    service_suffix: str = ".01"
-    postage_kind: str = ""
-    failure_codes: frozenset[str] = frozenset()
-    query_answer_order: str = CONFIRM_ORDER
-    init_answer_order: str = ""
-    timeout_s: float = 10.0
-
-    def __post_init__(self) -> None:
-        """Raises `Misconfigured`."""
-        if not self.partner_code or len(self.partner_code) > MAX_PARTNER or "|" in self.partner_code:
-            raise Misconfigured("dvcqg: partner_code is 1 to 50 characters without '|'")
-        if not self.secret:
-            raise Misconfigured("dvcqg: secret is empty")
-        if SUCCESS in self.failure_codes:
-            raise Misconfigured("dvcqg: 00 cannot be a failure code")
-        if not all(url.startswith(("https://", "http://")) for url in (self.init_url, self.query_url)):
-            raise Misconfigured("dvcqg: init_url and query_url are absolute http(s) URLs")
-
-
-def authentication_code(fields: Mapping[str, str], order: str, secret: str) -> str:
-    """MaXacThuc of a message. Raises `Malformed` when a field but the last holds the separator."""
-    values = [fields.get(name, "") for name in order.split("|")]
-    if any("|" in value for value in values[:-1]):
-        raise Malformed("dvcqg: a signed field holds '|'")
-    return sha256_hex("|".join((*values, secret)))
+PDF: Final = b"%PDF-"
+_CASE_CODE = re.compile(r"[!-~]{1,255}")
 
 
 def encode_init(settings: Settings, order: StartOrder) -> HttpRequest:
@@ -135,19 +103,19 @@ def encode_init(settings: Settings, order: StartOrder) -> HttpRequest:
         "Ip": order.client_ip,
     }
     code = authentication_code(fields, INIT_ORDER, settings.secret)
-    return _post(
-        settings, settings.init_url, {**fields, _CODE: code, "ThongTinBienLai": _receipt(settings, order)}
+    return post(
+        settings, settings.init_url, {**fields, CODE: code, "ThongTinBienLai": _receipt(settings, order)}
     )
 
 
 def decode_init(settings: Settings, answer: HttpAnswer) -> Started:
     """Reads the answer to an INIT in either shape. Raises `Refused`, `BadSignature`, `Malformed`."""
-    document = _unwrapped(answer)
+    document = _answered(answer)
     code = wire.printed(document, "MaLoi")
     if code != SUCCESS:
-        raise Refused("dvcqg: INIT was refused", code=code[:MAX_PARTNER])
+        raise Refused("dvcqg: INIT was refused", code=code[:MAX_CODE])
     if settings.init_answer_order:
-        _verify(document, settings.init_answer_order, settings.secret)
+        verified(document, settings.init_answer_order, settings.secret)
     url = wire.printed(document, "UrlThanhToan")
     if not wire.is_web_address(url, plain=settings.init_url.startswith("http://")):
         raise Malformed("dvcqg: UrlThanhToan is not the address of a page")
@@ -156,7 +124,7 @@ def decode_init(settings: Settings, answer: HttpAnswer) -> Started:
 
 def decode_confirm(settings: Settings, body: bytes) -> Report:
     """Reads a CONFIRM. Raises `Malformed`, `BadSignature`, `ForeignPartner`."""
-    fields = _verify(wire.strict_json_object(body), CONFIRM_ORDER, settings.secret)
+    fields = verified(wire.strict_json_object(body), CONFIRM_ORDER, settings.secret)
     if fields["LoaiBanTin"] != "CONFIRM" or not fields["SoTien"]:
         raise Malformed("dvcqg: not a CONFIRM with a sum")
     code = fields["MaLoi"]
@@ -165,15 +133,7 @@ def decode_confirm(settings: Settings, body: bytes) -> Report:
 
 
 def encode_query(settings: Settings, reference: str, now: datetime) -> HttpRequest:
-    fields = {
-        "LoaiBanTin": "QUERY",
-        "PhienBan": settings.version,
-        "MaDoiTac": settings.partner_code,
-        "MaThamChieu": reference,
-        "ThoiGianGD": wire.local_stamp(now),
-    }
-    code = authentication_code(fields, QUERY_ORDER, settings.secret)
-    return _post(settings, settings.query_url, {**fields, _CODE: code})
+    return ask(settings, settings.query_url, kind="QUERY", reference=reference, now=now)
 
 
 def decode_query(settings: Settings, answer: HttpAnswer, reference: str) -> Report:
@@ -182,11 +142,11 @@ def decode_query(settings: Settings, answer: HttpAnswer, reference: str) -> Repo
     TrangThaiGD is not under MaXacThuc unless `query_answer_order` says so. Therefore success must be said
     twice, by it and by the signed MaLoi; and a signed "no" outweighs an unsigned "paid".
     """
-    document = _unwrapped(answer)
+    document = _answered(answer)
     code, state = wire.printed(document, "MaLoi"), wire.printed(document, "TrangThaiGD")
-    if code != SUCCESS and not state and not document.get(_CODE):
-        raise Refused("dvcqg: QUERY was refused", code=code[:MAX_PARTNER])
-    fields = _verify(document, settings.query_answer_order, settings.secret)
+    if code != SUCCESS and not state and not document.get(CODE):
+        raise Refused("dvcqg: QUERY was refused", code=code[:MAX_CODE])
+    fields = verified(document, settings.query_answer_order, settings.secret)
     if fields["MaThamChieu"] != reference:
         raise Malformed("dvcqg: the answer is about another MaThamChieu")
     outcome = TRANSACTION_STATES.get(state, Outcome.UNKNOWN)
@@ -195,12 +155,68 @@ def decode_query(settings: Settings, answer: HttpAnswer, reference: str) -> Repo
     return _report(settings, fields, outcome, f"{code}/{state}")
 
 
+def encode_bill(settings: Settings, reference: str, now: datetime) -> HttpRequest:
+    return ask(settings, settings.bill_url, kind="GET_BILL", reference=reference, now=now)
+
+
+def decode_bill(settings: Settings, answer: HttpAnswer) -> bytes | HttpRequest:
+    """The receipt (PDF), or the call that fetches it where the answer is an address. Raises as `Billing.bill`."""
+    wire.usable_status(answer.status)
+    if answer.body.startswith(PDF):
+        return answer.body
+    document = _answered(answer)
+    code, url = wire.printed(document, "MaLoi"), wire.printed(document, "UrlBienLai")
+    if code != SUCCESS:
+        raise Refused("dvcqg: there is no receipt", code=code[:MAX_CODE])
+    if not wire.is_web_address(url, plain=settings.bill_url.startswith("http://")):
+        raise Malformed("dvcqg: UrlBienLai is not the address of a receipt")
+    # without our token: the address may lead anywhere
+    return HttpRequest(method="GET", url=url, timeout_s=settings.timeout_s)
+
+
+def decode_paper(answer: HttpAnswer) -> bytes:
+    wire.usable_status(answer.status)
+    if not answer.body.startswith(PDF):
+        raise Malformed("dvcqg: what UrlBienLai leads to is not a PDF")
+    return answer.body
+
+
+def decode_inquiry(settings: Settings, message: InboundMessage) -> str:
+    """The MaHoSo that the platform looks up. Raises `BadSignature`, `Malformed`."""
+    given, token = message.headers.get("authorization", ""), settings.inquiry_token
+    if not token or not same(given, f"Bearer {token}"):
+        raise BadSignature("dvcqg: whoever looks up does not show the token of the platform")
+    case_code = wire.printed(wire.strict_json_object(message.body), "MaHoSo")
+    if not _CASE_CODE.fullmatch(case_code):
+        raise Malformed("dvcqg: MaHoSo is 1 to 255 printable characters without blanks")
+    return case_code
+
+
+def encode_inquiry_answer(settings: Settings, answer: Answer, bill: Bill | None, now: datetime) -> HttpAnswer:
+    """What is owed now, or the word for why it is not told; a bill that this wire cannot carry is not found."""
+    if answer is Answer.OK:
+        answer = Answer.UNKNOWN_ORDER if bill is None else Answer.OK if bill.payable else Answer.DUPLICATE
+    message: object = []
+    if answer is Answer.OK and bill is not None:
+        try:
+            message = {
+                "MaTraCuuTT": bill.case_code + wire.local_stamp(now),
+                "transaction_id": bill.reference,
+                "client_id": settings.client_id or settings.partner_code,
+                **_receipt(settings, bill),
+                "NoiDungThanhToan": wire.one_line(bill.description, MAX_REFERENCE),
+            }
+        except GatewayError:
+            answer = Answer.UNKNOWN_ORDER
+    return _said({"error_code": INQUIRY_CODES[answer], "message": message})
+
+
 def encode_reply(settings: Settings, *, answer: Answer, body: bytes, now: datetime) -> HttpAnswer:
     """The reply to a CONFIRM; MaThamChieu and MaXacThuc go back as they came, where they can be read."""
     code, text = ACKNOWLEDGEMENTS[answer]
     try:
         document = wire.strict_json_object(body)
-        reference, echo = (wire.printed(document, name)[:MAX_REFERENCE] for name in ("MaThamChieu", _CODE))
+        reference, echo = (wire.printed(document, name)[:MAX_REFERENCE] for name in ("MaThamChieu", CODE))
     except Malformed:
         reference = echo = ""
     reply = {
@@ -209,49 +225,9 @@ def encode_reply(settings: Settings, *, answer: Answer, body: bytes, now: dateti
         "MaDoiTac": settings.partner_code,
         "MaThamChieu": reference,
         "ThoiGianGD": wire.local_stamp(now),
-        _CODE: echo,
+        CODE: echo,
     }
-    return HttpAnswer(status=200, body=wire.compact_json(reply), headers={"content-type": "application/json"})
-
-
-def _receipt(settings: Settings, order: StartOrder) -> dict[str, object]:
-    """ThongTinBienLai: what the receipt will say, every line as a fee (PhiLePhi) and as a payment."""
-    agency, payer = order.agency, order.payer
-    if not (agency.code and agency.name and order.case_code):
-        raise Malformed("dvcqg: MaDonVi, TenDonVi and MaHoSo are mandatory for a fee")
-    if sum(line.amount_vnd for line in order.lines) != order.amount_vnd:
-        raise Malformed("dvcqg: the lines do not make up the sum of the order")
-    name = wire.one_line(order.procedure_name, MAX_NAME)
-    return {
-        "MaDichVu": FEE_SERVICE,
-        "MaDVC": order.procedure_code + settings.service_suffix,
-        "TenDVC": name,
-        "MaTTHC": order.procedure_code,
-        "TenTTHC": name,
-        "MaDonVi": agency.code,
-        "TenDonVi": agency.name,
-        "MaHoSo": order.case_code,
-        "TKThuHuong": agency.account,
-        "MaNHThuHuong": agency.bank_bin,
-        "TenTKThuHuong": agency.account_name,
-        "HoTenNguoiNop": payer.name,
-        "SoCMNDNguoiNop": payer.id_number,
-        "DiaChiNguoiNop": payer.address,
-        "HuyenNguoiNop": "",  # districts ended on 1 July 2025
-        "TinhNguoiNop": payer.province,
-        "PhiLePhi": [_fee(settings, line) for line in order.lines],
-        "DSKhoanNop": [{"NoiDung": line.name, "SoTien": str(line.amount_vnd)} for line in order.lines],
-    }
-
-
-def _fee(settings: Settings, line: FeeLine) -> dict[str, str]:
-    kind = settings.postage_kind if line.kind == "postage" else LINE_KINDS.get(line.kind)
-    if kind is None or line.amount_vnd < 0:
-        raise Malformed("dvcqg: a line is phi, le_phi or postage, and not negative")
-    if not kind:
-        raise Misconfigured("dvcqg: postage_kind is not set, so postage cannot be collected here")
-    names = {"LoaiPhiLePhi": kind, "MaPhiLePhi": line.code, "TenPhiLePhi": line.name}
-    return {**names, "SoTien": str(line.amount_vnd)}
+    return _said(reply)
 
 
 def _report(settings: Settings, fields: Mapping[str, str], outcome: Outcome, code: str) -> Report:
@@ -270,47 +246,47 @@ def _report(settings: Settings, fields: Mapping[str, str], outcome: Outcome, cod
     )
 
 
-def _verify(document: dict[str, object], order: str, secret: str) -> dict[str, str]:
-    """The texts of a message whose MaXacThuc holds. Raises `BadSignature`, `Malformed`."""
-    names = {*order.split("|"), *CONFIRM_ORDER.split("|")}
-    fields = {name: wire.printed(document, name) for name in names}
-    if not same(wire.printed(document, _CODE), authentication_code(fields, order, secret)):
-        raise BadSignature("dvcqg: MaXacThuc does not hold")
-    return fields
+def _receipt(settings: Settings, owed: StartOrder | Bill) -> dict[str, object]:
+    """ThongTinBienLai; a bill does not know the service, an order does."""
+    service = {}
+    if isinstance(owed, StartOrder):
+        service = receipt_info.service_names(
+            code=owed.procedure_code, name=owed.procedure_name, suffix=settings.service_suffix
+        )
+    return receipt_info.receipt_info(owed, service=service, postage_kind=settings.postage_kind)
 
 
-def _unwrapped(answer: HttpAnswer) -> dict[str, object]:
-    """The message in an answer: the answer itself, or the JSON text in its `message`."""
+def _answered(answer: HttpAnswer) -> dict[str, object]:
     wire.usable_status(answer.status)
-    document = wire.strict_json_object(answer.body)
-    if "error_code" in document:
-        code = wire.printed(document, "error_code")
-        if code != "0":
-            raise Refused("dvcqg: refused by the platform", code=code[:MAX_PARTNER])
-        document = wire.strict_json_object(wire.printed(document, "message").encode())
-    if not wire.printed(document, "MaLoi"):
-        raise Malformed("dvcqg: an answer has no MaLoi")
-    return document
+    return unwrapped(answer.body)
 
 
-def _post(settings: Settings, url: str, message: Mapping[str, object]) -> HttpRequest:
-    headers = {"content-type": "application/json; charset=utf-8"}
-    if settings.bearer_token:
-        headers["authorization"] = f"Bearer {settings.bearer_token}"
-    return HttpRequest(
-        method="POST", url=url, headers=headers, body=wire.compact_json(message), timeout_s=settings.timeout_s
-    )
+def _said(reply: Mapping[str, object]) -> HttpAnswer:
+    return HttpAnswer(status=200, body=wire.compact_json(reply), headers={"content-type": "application/json"})
 
 
 class Dvcqg:
-    """The adapter: see `gateway.ports.PaymentProvider` for the contract."""
+    """The adapter: see `gateway.ports.PaymentProvider`, `Billing` and `Inquiring` for the contract.
+
+    Without `bill_url` it has no `BILL`, without `inquiry_token` no `INQUIRY`.
+    """
 
     name = "dvcqg"
-    capabilities = frozenset({Capability.REDIRECT, Capability.CALLBACK, Capability.QUERY})
+    capabilities = frozenset(
+        {
+            Capability.REDIRECT,
+            Capability.CALLBACK,
+            Capability.QUERY,
+            Capability.BILL,
+            Capability.INQUIRY,
+        }
+    )
 
     def __init__(self, settings: Settings, http: HttpDoor) -> None:
         self._settings = settings
         self._http = http
+        agreed = {Capability.BILL: settings.bill_url, Capability.INQUIRY: settings.inquiry_token}
+        self.capabilities = self.capabilities - {each for each, setting in agreed.items() if not setting}
 
     def start(self, order: StartOrder) -> Started:
         return decode_init(self._settings, self._http.send(encode_init(self._settings, order)))
@@ -324,3 +300,27 @@ class Dvcqg:
     def query(self, reference: str, started_at: datetime, now: datetime, request_id: str) -> Report:  # noqa: ARG002 - neither is on this wire
         answer = self._http.send(encode_query(self._settings, reference, now))
         return decode_query(self._settings, answer, reference)
+
+    def bill(self, reference: str, provider_ref: str | None, now: datetime, request_id: str) -> bytes:  # noqa: ARG002 - neither is on this wire
+        """The platform's receipt (biên lai) of a paid try."""
+        self._need(Capability.BILL)
+        found = decode_bill(self._settings, self._http.send(encode_bill(self._settings, reference, now)))
+        return found if isinstance(found, bytes) else decode_paper(self._http.send(found))
+
+    def read_inquiry(self, message: InboundMessage, now: datetime) -> str:  # noqa: ARG002 - has no clock
+        """The code of the case (MaHoSo) that is asked about: this wire knows no reference of ours."""
+        self._need(Capability.INQUIRY)
+        return decode_inquiry(self._settings, message)
+
+    def answer_inquiry(
+        self,
+        answer: Answer,
+        bill: Bill | None,
+        message: InboundMessage,  # noqa: ARG002 - nothing of it is echoed
+        now: datetime,
+    ) -> HttpAnswer:
+        return encode_inquiry_answer(self._settings, answer, bill, now)
+
+    def _need(self, capability: Capability) -> None:
+        if capability not in self.capabilities:
+            raise Unsupported(f"dvcqg: {capability} is not agreed with the platform")

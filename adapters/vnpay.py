@@ -1,10 +1,13 @@
-"""VNPAY payment gateway 2.1.0: the "PAY" redirect, the IPN, and "querydr".
+"""VNPAY payment gateway 2.1.0: the "PAY" redirect, the IPN and the return, "querydr" and "refund".
 
 Documents: sandbox.vnpayment.vn/apis/docs, pages "pay" and "querydr&refund"; our reading is section 4 of
 `specs/payments.md`. One shared secret signs everything with HMAC-SHA512, in hexadecimal:
 
-* pay URL and IPN: over the form-encoded `name=value` pairs, empty fields dropped, sorted, joined by `&`;
-* querydr and its answer: over the values alone, in a fixed order, joined by `|`, an absent one being empty.
+* pay URL, IPN, return: over the form-encoded `name=value` pairs, empty fields dropped, sorted, joined by `&`;
+* querydr, refund, their answers: over the values alone, in a fixed order, joined by `|`, an absent one empty.
+
+A refund has no reference of ours on this wire, and querydr names a payment only: what became of a refund cannot
+be asked (no `REFUND_QUERY`); the account's statement tells. Our reference stands in its vnp_OrderInfo.
 
 An IPN is checked over the pairs exactly as they stand in the raw query: three form encoders in use disagree
 on `*` and `~`, so whoever re-encodes what came makes another text. For the same reason our order information
@@ -18,8 +21,29 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
+from adapters.vnpay_wire import (
+    HASH,
+    QUERY_ANSWER_ORDER,
+    QUERY_ORDER,
+    REFUND_ANSWER_ORDER,
+    REFUND_ORDER,
+    checked_reference,
+    piped,
+    sign,
+    signed_query,
+    verified_answer,
+    verified_query,
+    vnd,
+    wire_amount,
+)
 from gateway.domain import wire
-from gateway.domain.errors import BadSignature, ForeignPartner, Malformed, Misconfigured, Refused
+from gateway.domain.errors import (
+    ForeignPartner,
+    Malformed,
+    Misconfigured,
+    Refused,
+    Unsupported,
+)
 from gateway.ports import (
     Answer,
     Capability,
@@ -28,11 +52,12 @@ from gateway.ports import (
     HttpRequest,
     InboundMessage,
     Outcome,
+    RefundOrder,
+    RefundReport,
     Report,
     Started,
     StartOrder,
 )
-from signing.mac import hmac_hex, same
 
 # What vnp_ResponseCode says of the payment. UNKNOWN stands for a listed code that speaks of the request or of
 # nothing in particular (01 is "the transaction exists already"): vnp_TransactionStatus has to decide.
@@ -56,22 +81,27 @@ TRANSACTION_STATUSES: Final[Mapping[str, Outcome]] = MappingProxyType(
         **dict.fromkeys(("05", "06", "09"), Outcome.UNKNOWN),
     }
 )
-QUERY_DONE: Final = "00"
+DONE: Final = "00"
 # The payer has not opened our URL yet, or never will: not paid, and no word that it cannot be paid later.
 QUERY_NOT_FOUND: Final = "91"
-# Our question was refused, which says nothing of the payment: bad TmnCode, bad format, asked again too soon,
-# bad checksum, any other error. They are answered before the order is looked at, some without a signature.
-QUERY_REFUSED: Final = frozenset({"02", "03", "94", "97", "99"})
-
-QUERY_ORDER: Final = (
-    "vnp_RequestId|vnp_Version|vnp_Command|vnp_TmnCode|vnp_TxnRef|vnp_TransactionDate|vnp_CreateDate|"
-    "vnp_IpAddr|vnp_OrderInfo"
+# Our request was refused before the order was looked at, some without a signature: bad TmnCode, bad format, bad
+# checksum. A question about a payment may also be asked too soon (94) or meet another error (99).
+NOT_LOOKED_AT: Final = frozenset({"02", "03", "97"})
+QUERY_REFUSED: Final = NOT_LOOKED_AT | {"94", "99"}
+# 91 no such payment, 95 it was not successful. But 94 says that a refund was asked for before and is under way,
+# and 99 says nothing: a refund that meets one of them is not known, and never "refused, ask again".
+REFUND_REFUSED: Final = NOT_LOOKED_AT | {"91", "95"}
+# What vnp_TransactionStatus says of a refund that was taken on: 05 with VNPAY, 06 with the bank, 09 refused. An
+# error (02) beside a success (00) contradicts itself, and 04 and 07 speak of a payment.
+REFUND_STATUSES: Final[Mapping[str, Outcome]] = MappingProxyType(
+    {
+        "00": Outcome.PAID,
+        **dict.fromkeys(("01", "05", "06"), Outcome.PENDING),
+        "09": Outcome.FAILED,
+        **dict.fromkeys(("02", "04", "07"), Outcome.UNKNOWN),
+    }
 )
-QUERY_ANSWER_ORDER: Final = (
-    "vnp_ResponseId|vnp_Command|vnp_ResponseCode|vnp_Message|vnp_TmnCode|vnp_TxnRef|vnp_Amount|vnp_BankCode|"
-    "vnp_PayDate|vnp_TransactionNo|vnp_TransactionType|vnp_TransactionStatus|vnp_OrderInfo|vnp_PromotionCode|"
-    "vnp_PromotionAmount"
-)
+PAYMENT, FULL_REFUND, PART_REFUND = "01", "02", "03"  # vnp_TransactionType
 
 # 00 and 02 end the retries; the others are sent again up to ten times, five minutes apart.
 ACKNOWLEDGEMENTS: Final[Mapping[Answer, tuple[str, str]]] = MappingProxyType(
@@ -87,14 +117,12 @@ ACKNOWLEDGEMENTS: Final[Mapping[Answer, tuple[str, str]]] = MappingProxyType(
 )
 
 MAX_ORDER_INFO: Final = 255
-_REFERENCE = re.compile(r"[A-Za-z0-9._-]{1,100}")
-_HASH: Final = "vnp_SecureHash"
-_UNSIGNED: Final = frozenset({_HASH, "vnp_SecureHashType"})
+MAX_CREATE_BY: Final = 245
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the contract with VNPAY gives. `server_ip` is the address that our queries come from."""
+    """What the contract with VNPAY gives. `server_ip` is the address that our queries and refunds come from."""
 
     tmn_code: str
     secret: str = field(repr=False)
@@ -116,27 +144,13 @@ class Settings:
             raise Misconfigured("vnpay: pay_url and query_url are absolute http(s) URLs")
 
 
-def sign(secret: str, text: bytes) -> str:
-    return hmac_hex(secret.encode(), text, "sha512")
-
-
-def signed_query(fields: Mapping[str, str], secret: str) -> str:
-    """`fields` as a query string with its vnp_SecureHash at the end."""
-    query = "&".join(f"{name}={wire.form_encode(value)}" for name, value in sorted(fields.items()) if value)
-    return f"{query}&{_HASH}={sign(secret, query.encode())}"
-
-
-def piped(fields: Mapping[str, str], order: str) -> bytes:
-    return "|".join(fields.get(name, "") for name in order.split("|")).encode()
-
-
 def encode_pay_url(settings: Settings, order: StartOrder) -> str:
     """Where the payer's browser is sent. Raises `Malformed` for an order that the wire cannot carry."""
     fields = {
         "vnp_Version": settings.version,
         "vnp_Command": "pay",
         "vnp_TmnCode": settings.tmn_code,
-        "vnp_Amount": _wire_amount(order.amount_vnd),
+        "vnp_Amount": wire_amount(order.amount_vnd),
         "vnp_BankCode": settings.bank_code,
         "vnp_CreateDate": wire.local_stamp(order.created_at),
         "vnp_CurrCode": "VND",
@@ -146,7 +160,7 @@ def encode_pay_url(settings: Settings, order: StartOrder) -> str:
         "vnp_OrderType": settings.order_type,
         "vnp_ReturnUrl": order.return_url,
         "vnp_ExpireDate": wire.local_stamp(order.expires_at),
-        "vnp_TxnRef": _checked_reference(order.reference),
+        "vnp_TxnRef": checked_reference(order.reference),
     }
     return f"{settings.pay_url}?{signed_query(fields, settings.secret)}"
 
@@ -156,11 +170,11 @@ def decode_ipn(settings: Settings, query: bytes) -> Report:
 
     Raises `Malformed`, `BadSignature`, `ForeignPartner`.
     """
-    fields = _verified_query(settings, query)
+    fields = verified_query(query, settings.secret)
     if fields.get("vnp_TmnCode") != settings.tmn_code:
         raise ForeignPartner("vnpay: the message names another vnp_TmnCode")
     codes = fields.get("vnp_ResponseCode", ""), fields.get("vnp_TransactionStatus", "")
-    return _report(fields, ipn_outcome(*codes), _vnd(fields.get("vnp_Amount", "")), "/".join(codes))
+    return _report(fields, ipn_outcome(*codes), vnd(fields.get("vnp_Amount", "")), "/".join(codes))
 
 
 def ipn_outcome(response: str, status: str) -> Outcome:
@@ -181,54 +195,103 @@ def encode_query(
 ) -> HttpRequest:
     """A querydr; `started_at` must be the `created_at` of the order's pay URL, to the second."""
     fields = {
-        "vnp_RequestId": _checked_reference(request_id),
+        "vnp_RequestId": checked_reference(request_id),
         "vnp_Version": settings.version,
         "vnp_Command": "querydr",
         "vnp_TmnCode": settings.tmn_code,
-        "vnp_TxnRef": _checked_reference(reference),
+        "vnp_TxnRef": checked_reference(reference),
         "vnp_TransactionDate": wire.local_stamp(started_at),
         "vnp_CreateDate": wire.local_stamp(now),
         "vnp_IpAddr": settings.server_ip,
         "vnp_OrderInfo": f"Truy van {reference}",
     }
-    body = {**fields, _HASH: sign(settings.secret, piped(fields, QUERY_ORDER))}
-    return HttpRequest(
-        method="POST",
-        url=settings.query_url,
-        headers={"content-type": "application/json"},
-        body=wire.compact_json(body),
-        timeout_s=settings.timeout_s,
-    )
+    return _signed_request(settings, fields, QUERY_ORDER)
+
+
+def encode_refund(settings: Settings, order: RefundOrder, request_id: str) -> HttpRequest:
+    """A refund, full when it gives back all that was paid. Raises `Malformed`."""
+    if order.amount_vnd > order.paid_vnd:
+        raise Malformed("vnpay: a refund is not more than what was paid")
+    full = order.amount_vnd == order.paid_vnd
+    fields = {
+        "vnp_RequestId": checked_reference(request_id),
+        "vnp_Version": settings.version,
+        "vnp_Command": "refund",
+        "vnp_TmnCode": settings.tmn_code,
+        "vnp_TransactionType": FULL_REFUND if full else PART_REFUND,
+        "vnp_TxnRef": checked_reference(order.payment_reference),
+        "vnp_Amount": wire_amount(order.amount_vnd),
+        "vnp_TransactionNo": checked_reference(order.provider_ref) if order.provider_ref else "",
+        "vnp_TransactionDate": wire.local_stamp(order.started_at),
+        "vnp_CreateBy": wire.plain_memo(order.requested_by, MAX_CREATE_BY) or "-",
+        "vnp_CreateDate": wire.local_stamp(order.created_at),
+        "vnp_IpAddr": settings.server_ip,
+        "vnp_OrderInfo": f"Hoan tien {checked_reference(order.reference)}",
+    }
+    return _signed_request(settings, fields, REFUND_ORDER)
 
 
 def decode_query(settings: Settings, answer: HttpAnswer, reference: str) -> Report:
     """Reads the answer to a querydr about `reference`. Raises as `PaymentProvider.query`."""
-    wire.usable_status(answer.status)
-    document = wire.strict_json_object(answer.body)
-    fields = {name: wire.printed(document, name) for name in (*QUERY_ANSWER_ORDER.split("|"), _HASH)}
-    code = fields["vnp_ResponseCode"]
-    if code in QUERY_REFUSED and not fields[_HASH]:
-        raise Refused("vnpay: the query was refused", code=code)
-    if not same(fields[_HASH], sign(settings.secret, piped(fields, QUERY_ANSWER_ORDER))):
-        raise BadSignature("vnpay: vnp_SecureHash of the answer does not hold")
-    if code in QUERY_REFUSED:
-        raise Refused("vnpay: the query was refused", code=code)
-    if fields["vnp_TmnCode"] != settings.tmn_code:
-        raise ForeignPartner("vnpay: the answer names another vnp_TmnCode")
-    if fields["vnp_TxnRef"] != reference:
-        raise Malformed("vnpay: the answer is about another vnp_TxnRef")
+    fields = verified_answer(answer, settings.secret, order=QUERY_ANSWER_ORDER, unsigned=QUERY_REFUSED)
+    _about(settings, _unrefused(fields, QUERY_REFUSED), reference)
     amount = fields["vnp_Amount"]
-    codes = "/".join((code, fields["vnp_TransactionStatus"]))
-    return _report(fields, query_outcome(fields), _vnd(amount) if amount else None, codes)
+    codes = "/".join((fields["vnp_ResponseCode"], fields["vnp_TransactionStatus"]))
+    return _report(fields, query_outcome(fields), vnd(amount) if amount else None, codes)
 
 
 def query_outcome(fields: Mapping[str, str]) -> Outcome:
     """What an answer says of the payment. A refund's record (type 02 or 03) says nothing of it."""
     if fields["vnp_ResponseCode"] == QUERY_NOT_FOUND:
         return Outcome.PENDING
-    if fields["vnp_ResponseCode"] != QUERY_DONE or fields["vnp_TransactionType"] not in {"", "01"}:
+    if fields["vnp_ResponseCode"] != DONE or fields["vnp_TransactionType"] not in {"", PAYMENT}:
         return Outcome.UNKNOWN
     return TRANSACTION_STATUSES.get(fields["vnp_TransactionStatus"], Outcome.UNKNOWN)
+
+
+def decode_refund(settings: Settings, answer: HttpAnswer, order: RefundOrder) -> RefundReport:
+    """Reads the answer to the refund `order`. Raises as `Refunding.refund`.
+
+    vnp_TransactionNo is the refund's own number. An answer of another type than a refund's says nothing of it.
+    """
+    fields = verified_answer(answer, settings.secret, order=REFUND_ANSWER_ORDER, unsigned=NOT_LOOKED_AT)
+    _about(settings, _unrefused(fields, REFUND_REFUSED), order.payment_reference)
+    amount, number = fields["vnp_Amount"], fields["vnp_TransactionNo"]
+    taken_on = fields["vnp_ResponseCode"] == DONE and fields["vnp_TransactionType"] in {
+        FULL_REFUND,
+        PART_REFUND,
+    }
+    stands = REFUND_STATUSES.get(fields["vnp_TransactionStatus"], Outcome.UNKNOWN)
+    return RefundReport(
+        outcome=stands if taken_on else Outcome.UNKNOWN,
+        reference=order.reference,
+        amount_vnd=vnd(amount) if amount else None,
+        provider_ref=number if number.strip("0") else None,
+        code="/".join((fields["vnp_ResponseCode"], fields["vnp_TransactionStatus"])),
+    )
+
+
+def _signed_request(settings: Settings, fields: Mapping[str, str], order: str) -> HttpRequest:
+    return HttpRequest(
+        method="POST",
+        url=settings.query_url,
+        headers={"content-type": "application/json"},
+        body=wire.compact_json({**fields, HASH: sign(settings.secret, piped(fields, order))}),
+        timeout_s=settings.timeout_s,
+    )
+
+
+def _unrefused(fields: dict[str, str], refusals: frozenset[str]) -> dict[str, str]:
+    if fields["vnp_ResponseCode"] in refusals:
+        raise Refused("vnpay: the request was refused", code=fields["vnp_ResponseCode"])
+    return fields
+
+
+def _about(settings: Settings, fields: Mapping[str, str], reference: str) -> None:
+    if fields["vnp_TmnCode"] != settings.tmn_code:
+        raise ForeignPartner("vnpay: the answer names another vnp_TmnCode")
+    if fields["vnp_TxnRef"] != reference:
+        raise Malformed("vnpay: the answer is about another vnp_TxnRef")
 
 
 def _report(fields: Mapping[str, str], outcome: Outcome, amount_vnd: int | None, code: str) -> Report:
@@ -246,47 +309,11 @@ def _report(fields: Mapping[str, str], outcome: Outcome, amount_vnd: int | None,
     )
 
 
-def _verified_query(settings: Settings, query: bytes) -> dict[str, str]:
-    """The decoded fields of a raw query whose hash holds, whatever the order of its pairs.
-
-    The signer sorts the pairs. Should what came be in another order, both that order and the sorted one are
-    tried: they hold the same pairs, so accepting either adds nothing that the secret's owner has not said.
-    """
-    pairs = wire.raw_query_pairs(query)
-    signed = [(name, value) for name, value in pairs.items() if name not in _UNSIGNED]
-    given = pairs.get(_HASH, b"").decode("latin-1")
-    texts = [
-        b"&".join(name.encode() + b"=" + value for name, value in one) for one in (signed, sorted(signed))
-    ]
-    if not any(same(given, sign(settings.secret, text)) for text in texts):
-        raise BadSignature("vnpay: vnp_SecureHash does not hold")
-    return {name: wire.form_decode(value) for name, value in pairs.items()}
-
-
-def _checked_reference(text: str) -> str:
-    if not _REFERENCE.fullmatch(text):
-        raise Malformed("vnpay: a reference is up to 100 letters, digits, dots, hyphens and underscores")
-    return text
-
-
-def _wire_amount(amount_vnd: int) -> str:
-    if amount_vnd <= 0:
-        raise Malformed("vnpay: a sum to collect is positive")
-    return str(amount_vnd * 100)
-
-
-def _vnd(text: str) -> int:
-    amount = wire.whole_number(text)
-    if amount % 100:
-        raise Malformed("vnpay: vnp_Amount is not a whole number of VND times 100")
-    return amount // 100
-
-
 class Vnpay:
     """The adapter: see `gateway.ports.PaymentProvider` for the contract."""
 
     name = "vnpay"
-    capabilities = frozenset({Capability.REDIRECT, Capability.CALLBACK, Capability.QUERY})
+    capabilities = frozenset({Capability.REDIRECT, Capability.CALLBACK, Capability.QUERY, Capability.REFUND})
 
     def __init__(self, settings: Settings, http: HttpDoor) -> None:
         self._settings = settings
@@ -309,3 +336,10 @@ class Vnpay:
             self._settings, reference=reference, started_at=started_at, now=now, request_id=request_id
         )
         return decode_query(self._settings, self._http.send(request), reference)
+
+    def refund(self, order: RefundOrder, request_id: str) -> RefundReport:
+        request = encode_refund(self._settings, order, request_id)
+        return decode_refund(self._settings, self._http.send(request), order)
+
+    def query_refund(self, order: RefundOrder, now: datetime, request_id: str) -> RefundReport:  # noqa: ARG002 - cannot
+        raise Unsupported("vnpay: a refund cannot be asked about")

@@ -4,30 +4,55 @@ Each field is described in `docs/settings.md`, which is generated from here.
 """
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class VnpaySettings(BaseModel):
+class _Contract(BaseModel):
+    """A misspelled name is an error: a setting that is silently ignored is worse than none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class VnpaySettings(_Contract):
     """The contract with VNPAY."""
 
     tmn_code: str = Field(description="Terminal code that VNPAY gave (vnp_TmnCode).")
     secret: SecretStr = Field(description="Hash secret that VNPAY gave.")
     pay_url: str = Field(description="Address of the payment page.")
     query_url: str = Field(description="Address of querydr and refund.")
+    server_ip: str = Field(
+        default="127.0.0.1", description="Address that our queries come from (vnp_IpAddr)."
+    )
 
 
-class DvcqgSettings(BaseModel):
+class DvcqgSettings(_Contract):
     """The contract with the payment platform of the National Public Service Portal."""
 
     partner_code: str = Field(description="MaDoiTac.")
     secret: SecretStr = Field(description="The secret under MaXacThuc.")
     init_url: str = Field(description="Address of INIT.")
     query_url: str = Field(description="Address of QUERY.")
+    bill_url: str = Field(default="", description="Address of GET_BILL; without it no bill is asked for.")
+    bearer_token: SecretStr = Field(
+        default=SecretStr(""), description="Bearer token of our calls, if asked for."
+    )
+    inquiry_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Bearer token that the platform's look-up must carry; without it none is answered.",
+    )
+    client_id: str = Field(default="", description="Client id of our calls, if asked for.")
+    postage_kind: str = Field(
+        default="", description="The platform's kind for postage; without it none is collected."
+    )
+    failure_codes: frozenset[str] = Field(
+        default=frozenset(), description="MaLoi of CONFIRM that say that no money was taken; none is public."
+    )
 
 
-class VnpostSettings(BaseModel):
+class VnpostSettings(_Contract):
     """The contract with VNPost over the national service bus."""
 
     token_url: str = Field(description="Address that gives tokens.")
@@ -85,6 +110,13 @@ class Settings(BaseSettings):
     heartbeat_s: float = Field(10.0, description="Seconds between two signs of life of a worker.")
     stalled_after_s: float = Field(
         30.0, description="Seconds without a sign of life after which a worker's jobs are given to others."
+    )
+    providers: dict[str, dict[str, Any]] = Field(
+        default={},
+        repr=False,
+        description="More providers as JSON, settings by name: bidv, counter, keypay, keypay2, paygov, ttttqg, "
+        "vietinbank, vietqr, viettelpay; or any name with kind bank_webhook. Each takes the fields of its adapter's "
+        "Settings. Holds secrets.",
     )
     links: dict[str, str] = Field(
         default={}, description="More links of the first page, address by name: the portal, a guide."

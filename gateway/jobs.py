@@ -17,7 +17,17 @@ from procrastinate.jobs import Job
 
 from gateway.domain.errors import GatewayError
 from gateway.ports import PostalCapability, PostalOperator
-from gateway.service import behind, deliveries, payments, receipts, refund_sending, reports, webhooks
+from gateway.service import (
+    behind,
+    deliveries,
+    parcel_feed,
+    payments,
+    receipts,
+    refund_sending,
+    reports,
+    tracking,
+    webhooks,
+)
 from gateway.service.context import Context
 from gateway.store import alarms, inbox
 from gateway.store.engine import SEARCH_PATH
@@ -34,6 +44,8 @@ POLL_S = 1.0
 NONCE_LIFE = timedelta(minutes=20)
 CLEANING_S = 60.0
 STOP_WAIT_S = 5.0
+FEED_ERRORS_IN_A_ROW = 10
+"""More than this, and somebody has to look: parcels move and nobody here hears of it."""
 
 
 class PublishedDelays(procrastinate.BaseRetryStrategy):
@@ -126,7 +138,7 @@ def loops(context: Context, pace: Pace, stop: threading.Event) -> list[Loop]:
     """One loop for each consumer and each feed, and one that cleans up."""
     made = [Loop(f"consumer:{name}", _consumer(context, name), IDLE_S, stop) for name in behind.CONSUMERS]
     made += [
-        Loop(f"feed:{name}", _feed(context, operator), pace.post_poll_s, stop)
+        Loop(f"feed:{name}", _Feed(context, operator), pace.post_poll_s, stop)
         for name, operator in context.operators.items()
         if PostalCapability.TRACKING_FEED in operator.capabilities
     ]
@@ -138,14 +150,39 @@ def _consumer(context: Context, name: str) -> Callable[[], bool]:
     return lambda: behind.consume(context, name, context.clock()) > 0
 
 
-def _feed(context: Context, operator: PostalOperator) -> Callable[[], bool]:
-    return lambda: deliveries.read_feed(context, operator, context.clock()) > 0
+class _Feed:
+    """One turn of the post's feed, and how many in a row ended in an error."""
+
+    def __init__(self, context: Context, operator: PostalOperator) -> None:
+        self._context, self._operator = context, operator
+        self._errors = 0
+        self._is_new = True
+
+    def __call__(self) -> bool:
+        done = False
+        try:
+            if self._is_new:  # the table of codes may have grown since the last worker
+                parcel_feed.read_again(self._context, self._operator, self._context.clock())
+                self._is_new = False
+            took = parcel_feed.read_feed(self._context, self._operator, self._context.clock())
+            done = True
+            return took > 0
+        finally:
+            self._count(done=done)
+
+    def _count(self, *, done: bool) -> None:
+        self._errors = 0 if done else self._errors + 1
+        if self._errors > FEED_ERRORS_IN_A_ROW:
+            detail = f"more than {FEED_ERRORS_IN_A_ROW} turns ended in an error"
+            with self._context.engine.begin() as connection:
+                alarms.raise_alarm(connection, "feed_stands", parcel_feed.feed_name(self._operator), detail)
 
 
 def _cleaning(context: Context) -> Callable[[], bool]:
     def turn() -> bool:
         with context.engine.begin() as connection:
             inbox.forget_nonces(connection, context.clock() - NONCE_LIFE)
+        tracking.forget_tries(context, context.clock())
         return False
 
     return turn

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import socket
 import subprocess
 import sys
 import time
@@ -13,10 +14,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives import serialization
 
 from gateway.config import Settings
+from gateway.domain.errors import Misconfigured
 from gateway.store import embedded, migrate, portals
 from gateway.wiring import House, now, open_house
 from signing.keys import Kind
@@ -84,11 +87,22 @@ def prepared(var: Path) -> Iterator[Local]:
 @contextmanager
 def running(var: Path) -> Iterator[Local]:
     """Everything up; stopped again at the end."""
+    _nobody_else()
     with prepared(var) as local, ExitStack() as stack:
         for name in ("sandbox", "serve", "work"):
             stack.callback(stop, local.start(name))
         local.wait()
         yield local
+
+
+def _nobody_else() -> None:
+    """Raises `Misconfigured` when somebody listens where we will: it may be another run, with other keys."""
+    for port in (urlsplit(GATEWAY).port, *PORTS.values()):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port or 0)) == 0:
+                raise Misconfigured(
+                    f"port {port} is taken: does `make up`, `make demo` or a test run already?"
+                )
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The composition root: the only module that knows the real adapters."""
+"""The composition root: one installation put together from its settings. Its partners come from `gateway.partners`."""
 
 import json
 import secrets
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from apiflask import APIFlask
@@ -15,16 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Engine
 
-from adapters import dvcqg, vnpay
 from adapters.statements import mt940
-from gateway import figures, log
-from gateway.config import DvcqgSettings, Settings, VnpaySettings, VnpostSettings
-from gateway.domain.delivery import DeliveryState
-from gateway.domain.errors import Misconfigured
+from gateway import figures, log, partners
+from gateway.config import Settings
 from gateway.domain.procedure import Procedure, from_data
 from gateway.files import FolderFiles
 from gateway.http import Door, refuse_private
-from gateway.ports import Agency, HttpDoor, Party, PaymentProvider, PostalOperator, Press
+from gateway.ports import Press
 from gateway.service.context import Context, Schedules
 from gateway.store import embedded
 from gateway.store import reports as report_store
@@ -34,7 +30,6 @@ from gateway.store.reports import Told
 from gateway.store.together import Together
 from gateway.web.app import create_app
 from gateway.web.context import Web
-from postal import vnpost_ngsp
 from signing import errors as signing_errors
 from signing import jose, webhooks
 from signing.certificates import SigningCertificate, ensure_certificate
@@ -90,10 +85,10 @@ def open_house(settings: Settings, url: str) -> House:
         pool=pool,
         record=_recorder(pool),
         sealer=Sealer(keystore.ensure_secret(DATA)),
-        providers=_providers(settings, door),
-        operators=_operators(settings, door),
+        providers=partners.providers(settings, door),
+        operators=partners.operators(settings, door, now),
         formats={"mt940": mt940.parse},
-        agencies=_agencies(settings.agencies_file),
+        agencies=partners.agencies(settings.agencies_file),
         procedures=_procedures(),
         calendar=_calendar(),
         files=FolderFiles(settings.var_dir / "files"),
@@ -158,78 +153,6 @@ def _press(keystore: Keystore) -> Press:
 
     signer = _paper_signer(keystore)
     return ReceiptPress(PdfSigner(signer.private_key, signer.certificate, signer.chain), location="Việt Nam")
-
-
-def _providers(settings: Settings, door: HttpDoor) -> Mapping[str, PaymentProvider]:
-    made: dict[str, PaymentProvider] = {}
-    if settings.vnpay is not None:
-        made["vnpay"] = vnpay.Vnpay(_vnpay(settings.vnpay), door)
-    if settings.dvcqg is not None:
-        made["dvcqg"] = dvcqg.Dvcqg(_dvcqg(settings.dvcqg), door)
-    return made
-
-
-def _vnpay(given: VnpaySettings) -> vnpay.Settings:
-    return vnpay.Settings(
-        tmn_code=given.tmn_code,
-        secret=given.secret.get_secret_value(),
-        pay_url=given.pay_url,
-        query_url=given.query_url,
-    )
-
-
-def _dvcqg(given: DvcqgSettings) -> dvcqg.Settings:
-    return dvcqg.Settings(
-        partner_code=given.partner_code,
-        secret=given.secret.get_secret_value(),
-        init_url=given.init_url,
-        query_url=given.query_url,
-    )
-
-
-def _operators(settings: Settings, door: HttpDoor) -> Mapping[str, PostalOperator]:
-    if settings.vnpost_ngsp is None:
-        return {}
-    operator = vnpost_ngsp.VnpostNgsp(_vnpost(settings.vnpost_ngsp), door, clock=now)
-    return {operator.name: operator}
-
-
-def _vnpost(given: VnpostSettings) -> vnpost_ngsp.Settings:
-    base = given.base_url.rstrip("/")
-    return vnpost_ngsp.Settings(
-        token_url=given.token_url,
-        order_url=f"{base}/order/post",
-        cancel_url=f"{base}/order/cancel",
-        tracking_url=f"{base}/order/tracking",
-        customer_code=given.customer_code,
-        consumer_key=given.consumer_key,
-        consumer_secret=given.consumer_secret.get_secret_value(),
-        repeated_order_is_known=given.repeated_order_is_known,
-        tracking_codes={code: DeliveryState(state) for code, state in given.tracking_codes.items()},
-    )
-
-
-def _agencies(path: Path | None) -> Mapping[str, Agency]:
-    if path is None:
-        return {}
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        return {row["code"]: _agency(row) for row in rows}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Misconfigured(f"the agencies file cannot be read: {type(error).__name__}") from error
-
-
-def _agency(row: Mapping[str, Any]) -> Agency:
-    sender = row.get("sender")
-    return Agency(
-        code=row["code"],
-        name=row["name"],
-        account=row["account"],
-        bank_bin=row["bank_bin"],
-        account_name=row["account_name"],
-        tax_code=row.get("tax_code", ""),
-        sender=None if sender is None else Party(**sender),
-    )
 
 
 def _data(*names: str) -> Any:

@@ -14,7 +14,8 @@ table has means "not known yet" (`UNKNOWN`, or a `meaning` of None), never progr
 repeated order is always recognised is not documented either, so it is a setting, off until it is confirmed.
 
 `EventTime` is called a long and no more: a number of at least 10^11 is read as milliseconds since 1970, a
-smaller one as seconds (10^11 s would be the year 5138, 10^11 ms is 1973); outside 2000 to 2099 it is refused.
+smaller one as seconds (10^11 s would be the year 5138, 10^11 ms is 1973); outside 2000 to 2099 it is not believed, and
+the event is kept as one that cannot be read.
 
 By Luật 91/2025/QH15 the post gets names, addresses, phones, the order number and the sum; not the list of
 papers (`SenderDesc`) and not the receiver's e-mail.
@@ -25,9 +26,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from http import HTTPStatus
-from itertools import pairwise
 from types import MappingProxyType
 from typing import Annotated, TypeVar
 from urllib.parse import urlencode
@@ -42,12 +42,12 @@ from gateway.ports import (
     HttpRequest,
     OrderAnswer,
     OrderVerdict,
-    ParcelEvent,
     ParcelOrder,
     PostalCapability,
     TrackingPage,
 )
 from postal.token_desk import NOT_DECIDED, TokenDesk, TokenSettings
+from postal.vnpost_feed import MESSAGE_CHARS, OBJECT_ID, PAGE_MOST, decode_page
 
 ACCEPTED = 100
 ALREADY_KNOWN = 101
@@ -56,14 +56,9 @@ TRACKING_CODES: Mapping[int, DeliveryState] = MappingProxyType({4: DeliveryState
 CAPABILITIES = frozenset({PostalCapability.ORDER, PostalCapability.CANCEL, PostalCapability.TRACKING_FEED})
 _IDEMPOTENT = frozenset({PostalCapability.IDEMPOTENT_ORDER})
 
-PAGE_MOST = 1_000
 FROM_THE_BEGINNING = "0" * 24
 TEXT_CHARS = 500
-MESSAGE_CHARS = 200
 COD_MOST_VND = 1_000_000_000_000
-_MILLISECONDS_FROM = 10**11
-_YEARS = range(2000, 2100)
-_OBJECT_ID = r"[0-9a-f]{24}"
 _STALE = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
@@ -107,30 +102,6 @@ _Wide = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 class _Result(_Wire):
     status: _Wide = Field(alias="Status")
     message: _Text | None = Field(alias="Message", default=None)
-
-
-class _Id(_Wire):
-    oid: Annotated[str, Field(alias="$oid", pattern=rf"^{_OBJECT_ID}\z")]
-
-
-class _Event(_Wire):
-    id: _Id = Field(alias="_id")
-    customer_code: _Text | None = Field(alias="CustomerCode", default=None)
-    order_number: Annotated[str, Field(alias="OrderNumber", min_length=1, max_length=100)]
-    event_time: _Wide = Field(alias="EventTime")
-    office: _Text | _Wide | None = Field(alias="POSID", default=None)
-    item_code: _Text | None = Field(alias="ItemCode", default=None)
-    code: _Wide = Field(alias="StatusCode")
-    message: _Text | None = Field(alias="StatusMessage", default=None)
-
-
-class _Embedded(_Wire):
-    docs: Annotated[list[_Event], Field(alias="rh:doc", max_length=PAGE_MOST)]
-
-
-class _Feed(_Wire):
-    returned: _Wide = Field(alias="_returned")
-    embedded: _Embedded = Field(alias="_embedded")
 
 
 _W = TypeVar("_W", bound=_Wire)
@@ -217,47 +188,14 @@ def _verdict(http_status: int, status: int, settings: Settings) -> OrderVerdict:
 
 
 def decode_tracking(body: bytes, settings: Settings, *, cursor: str, page_size: int) -> TrackingPage:
-    """A page of the feed, oldest first. Events of another customer move the cursor but are left out.
-
-    Raises `Malformed`: also for a page that was cut or does not move forward, so that nothing is skipped.
-    """
-    feed = _read(_Feed, body)
-    docs = feed.embedded.docs
-    ids = [cursor, *(doc.id.oid for doc in docs)]
-    if feed.returned != len(docs) or len(docs) > page_size:
-        raise Malformed("The post's feed does not hold as many events as it says.")
-    if any(after <= before for before, after in pairwise(ids)):
-        raise Malformed("The post's feed does not move forward.")
-    ours = (doc for doc in docs if doc.customer_code in {None, settings.customer_code})
-    return TrackingPage(
-        events=tuple(_event(doc, settings) for doc in ours),
-        next_cursor=ids[-1],
-        more=len(docs) == page_size,
+    """A page of the feed, oldest first. Raises `Malformed` (see `vnpost_feed`)."""
+    return decode_page(
+        body,
+        customer_code=settings.customer_code,
+        codes=settings.tracking_codes,
+        cursor=cursor,
+        page_size=page_size,
     )
-
-
-def _event(doc: _Event, settings: Settings) -> ParcelEvent:
-    return ParcelEvent(
-        source_id=doc.id.oid,
-        order_number=doc.order_number,
-        item_code=doc.item_code or None,
-        code=str(doc.code),
-        meaning=settings.tracking_codes.get(doc.code),
-        occurred_at=_moment(doc.event_time),
-        message=(doc.message or "")[:MESSAGE_CHARS],
-        office=None if doc.office in {None, ""} else str(doc.office),
-    )
-
-
-def _moment(event_time: int) -> datetime:
-    seconds, milliseconds = divmod(event_time, 1000) if event_time >= _MILLISECONDS_FROM else (event_time, 0)
-    try:
-        moment = datetime.fromtimestamp(seconds, UTC) + timedelta(milliseconds=milliseconds)
-    except (OverflowError, OSError, ValueError):
-        raise Malformed("An event of the post has no possible time.") from None
-    if moment.year not in _YEARS:
-        raise Malformed("An event of the post has no possible time.")
-    return moment
 
 
 # --- the operator -------------------------------------------------------------------------------
@@ -296,7 +234,7 @@ class VnpostNgsp:
     def tracking(self, cursor: str | None, limit: int) -> TrackingPage:
         """As the port: at most 1000 events. Raises also `Refused`."""
         after = FROM_THE_BEGINNING if cursor is None else cursor
-        if not re.fullmatch(_OBJECT_ID, after) or limit < 1:
+        if not re.fullmatch(OBJECT_ID, after) or limit < 1:
             raise Malformed("A cursor of the feed is 24 hexadecimal digits, a limit at least 1.")
         page_size = min(limit, PAGE_MOST)
         query = {"pagesize": str(page_size), "lastId": after}
@@ -306,6 +244,10 @@ class VnpostNgsp:
         if answer.status != HTTPStatus.OK:
             raise Refused("The post does not give its feed.", str(answer.status))
         return decode_tracking(answer.body, self._settings, cursor=after, page_size=page_size)
+
+    def meaning_of(self, code: str) -> DeliveryState | None:
+        """What a kept code of the feed means by the settings of today; None while no table has it."""
+        return {str(each): meaning for each, meaning in self._settings.tracking_codes.items()}.get(code)
 
     def _call(self, method: str, url: str, *, body: bytes | None = None) -> HttpAnswer:
         """One call with a token, and once more with a new one where the post does not take it."""

@@ -182,6 +182,9 @@ class Citizen:
         between that holds nothing but a form without a choice is sent on.
         """
         page = self.open(pay_url)
+        again = [link for link in page.links if "again=1" in link]
+        if not page.forms and again:
+            page = self.open(again[0])  # a page that waits offers the choice behind a link
         if any(form.offers("provider", provider) for form in page.forms):
             page = self.press(page, "provider", provider)
         else:

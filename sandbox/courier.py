@@ -31,12 +31,13 @@ CREATE INDEX IF NOT EXISTS callbacks_due ON callbacks (server, state, next_at);
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message as it goes out. A body is JSON."""
+    """One message as it goes out, not before `delay_s` from now. A body is JSON."""
 
     reference: str
     method: str
     url: str
     body: bytes | None = None
+    delay_s: float = 0.0
 
 
 class Courier:
@@ -56,9 +57,10 @@ class Courier:
 
     def put(self, db: sqlite3.Connection, message: Message) -> None:
         """Write the message down in the caller's transaction; call `wake` after it."""
+        due = self._now() + message.delay_s
         db.execute(
             "INSERT INTO callbacks (server, reference, method, url, body, next_at) VALUES (?, ?, ?, ?, ?, ?)",
-            (self._server, message.reference, message.method, message.url, message.body, self._now()),
+            (self._server, message.reference, message.method, message.url, message.body, due),
         )
 
     def wake(self) -> None:

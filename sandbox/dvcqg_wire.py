@@ -93,12 +93,12 @@ def _bill_fault(bill: Mapping[str, object], amount_vnd: int | None) -> str | Non
             if not text_of(bill.get(name)):
                 return f"Thiếu {name}"
     for name in ("PhiLePhi", "DSKhoanNop"):
-        if _sum(bill.get(name)) != amount_vnd:
+        if sum_of(bill.get(name)) != amount_vnd:
             return f"Tổng {name} khác SoTien"
     return None
 
 
-def _sum(rows: object) -> int | None:
+def sum_of(rows: object) -> int | None:
     """Σ SoTien of a list, or None when it is not such a list."""
     if not isinstance(rows, list) or not rows:
         return None

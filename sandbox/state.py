@@ -67,9 +67,12 @@ class Ground:
         """The time that goes on the wires: +07:00."""
         return self.clock().astimezone(VIETNAM)
 
-    def stamp(self) -> str:
-        """Now as `yyyyMMddHHmmss`, +07:00, 24-hour (specification of VNPAY and of the national platform)."""
-        return self.now_local().strftime(STAMP)
+    def stamp(self, skew: timedelta | None = None) -> str:
+        """Now as `yyyyMMddHHmmss`, +07:00, 24-hour (specification of VNPAY and of the national platform).
+
+        `skew` is how far the clock that writes it is fast.
+        """
+        return (self.now_local() + (skew or timedelta())).strftime(STAMP)
 
 
 def read_stamp(text: str) -> datetime | None:

@@ -8,12 +8,12 @@ import secrets
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, redirect, request
 
-from sandbox import faults
+from sandbox import faults, mishaps
 from sandbox.bank import Bank, Movement
 from sandbox.courier import Courier, Message
 from sandbox.faults import Fault
@@ -40,6 +40,7 @@ MAX_TXN_REF = 100
 MAX_INFO = 255
 MAX_WIRE_AMOUNT = 100_000_000_000_00
 STOP_CODES = ("00", "02")
+NOT_ENOUGH = "51"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,33 +126,38 @@ class Vnpay:
                 return error_page(code="03", message="Yêu cầu không hợp lệ")
             if not row["response_code"]:
                 row = self._finish(db, row, result)
+            failed = faults.believed_failed(db, "vnpay", reference=row["txn_ref"], now=self.ground.clock())
         self.courier.wake()
         separator = "&" if urlsplit(row["return_url"]).query else "?"
-        return _see_other(
-            row["return_url"] + separator + signed_query(self.settings.secret, self._outcome(row))
-        )
+        return _see_other(row["return_url"] + separator + self._signed(row, failed=failed))
 
     def _finish(self, db: sqlite3.Connection, row: sqlite3.Row, result: str) -> sqlite3.Row:
         fault = faults.take(db, "vnpay", reference=row["txn_ref"], amount_vnd=row["amount_vnd"])
         code = self._code(row, result, fault)
+        paid_at = self.ground.stamp(faults.SKEW if fault is Fault.SKEWED_CLOCK else None)
         db.execute(
             "UPDATE vnpay_payments SET response_code = ?, status = ?, pay_date = ? WHERE id = ?",
-            (code, "00" if code == "00" else "02", self.ground.stamp(), row["id"]),
+            (code, "00" if code == "00" else "02", paid_at, row["id"]),
         )
         done: sqlite3.Row = db.execute("SELECT * FROM vnpay_payments WHERE id = ?", (row["id"],)).fetchone()
         if code == "00":
             self._settle(db, done)
-        for query in self._ipns(done, fault):
-            url = f"{self.settings.ipn_url}?{query}"
-            self.courier.put(db, Message(reference=row["txn_ref"], method="GET", url=url))
+            if fault is Fault.FAIL_FIRST:
+                late_s = self.settings.ipn_interval_s * faults.LATE_INTERVALS
+                until = self.ground.clock() + timedelta(seconds=late_s)
+                faults.fail_until(db, "vnpay", reference=row["txn_ref"], until=until)
+        for sending in faults.sendings(fault, paid=code == "00"):
+            url = f"{self.settings.ipn_url}?{self._ipn(done, fault, failed=sending.says_failed)}"
+            late_s = self.settings.ipn_interval_s * sending.late_intervals
+            self.courier.put(db, Message(reference=row["txn_ref"], method="GET", url=url, delay_s=late_s))
         return done
 
     def _code(self, row: sqlite3.Row, result: str, fault: Fault) -> str:
         if result == "cancel":
             return "24"
-        if self.ground.clock() > _time(row["expires"]):
+        if fault is Fault.RUN_OUT or self.ground.clock() > _time(row["expires"]):
             return "11"
-        return "51" if fault is Fault.FAIL else "00"
+        return NOT_ENOUGH if fault is Fault.FAIL else "00"
 
     def _settle(self, db: sqlite3.Connection, row: sqlite3.Row) -> None:
         self._bank.move(
@@ -165,35 +171,38 @@ class Vnpay:
             ),
         )
 
-    def _ipns(self, row: sqlite3.Row, fault: Fault) -> list[str]:
-        """The signed query strings that are sent for this outcome."""
-        fields = self._outcome(row)
+    def _ipn(self, row: sqlite3.Row, fault: Fault, *, failed: bool) -> str:
+        """The query string of one IPN: signed, and then spoilt if the fault says so."""
+        fields = self._outcome(row, failed=failed)
         match fault:
-            case Fault.DROP_CALLBACK:
-                return []
-            case Fault.DUPLICATE_CALLBACK:
-                return [signed_query(self.settings.secret, fields)] * 2
             case Fault.WRONG_MAC:
-                return [signed_query(hmac_hex(self.settings.secret, "another key"), fields)]
+                return signed_query(hmac_hex(self.settings.secret, "another key"), fields)
             case Fault.WRONG_AMOUNT:
                 wrong = str((row["amount_vnd"] + faults.WRONG_BY_VND) * 100)
-                return [signed_query(self.settings.secret, {**fields, "vnp_Amount": wrong})]
-            case Fault.NONE | Fault.SLOW | Fault.FAIL:
-                return [signed_query(self.settings.secret, fields)]
+                return signed_query(self.settings.secret, {**fields, "vnp_Amount": wrong})
+            case Fault.CHANGED_BYTE:
+                seed = f"{self.ground.seed}:{row['txn_ref']}"
+                return faults.changed_byte(self._signed(row).encode(), seed=seed).decode()
+            case _:
+                return signed_query(self.settings.secret, fields)
 
-    def _outcome(self, row: sqlite3.Row) -> dict[str, str]:
-        paid = row["response_code"] == "00"
+    def _signed(self, row: sqlite3.Row, *, failed: bool = False) -> str:
+        return signed_query(self.settings.secret, self._outcome(row, failed=failed))
+
+    def _outcome(self, row: sqlite3.Row, *, failed: bool = False) -> dict[str, str]:
+        """What is told of a payment; with `failed` what was told while the bank still refused it."""
+        code, status = (NOT_ENOUGH, "02") if failed else (row["response_code"], row["status"])
         return {
             "vnp_Amount": str(row["amount_vnd"] * 100),
             "vnp_BankCode": BANK_CODE,
-            "vnp_BankTranNo": f"VNP{number_of(row['id'])}" if paid else "",
+            "vnp_BankTranNo": f"VNP{number_of(row['id'])}" if code == "00" else "",
             "vnp_CardType": "ATM",
             "vnp_OrderInfo": row["order_info"],
             "vnp_PayDate": row["pay_date"],
-            "vnp_ResponseCode": row["response_code"],
+            "vnp_ResponseCode": code,
             "vnp_TmnCode": self.settings.tmn_code,
             "vnp_TransactionNo": number_of(row["id"]),
-            "vnp_TransactionStatus": row["status"],
+            "vnp_TransactionStatus": status,
             "vnp_TxnRef": row["txn_ref"],
         }
 
@@ -252,10 +261,10 @@ def vnpay_app(vnpay: Vnpay) -> Flask:
 
     @app.post("/merchant_webapi/api/transaction")
     def transaction() -> Response:
-        answer, slow = vnpay.api.answer(read_json())
-        if slow:
-            vnpay.ground.stopping.wait(vnpay.settings.slow_s)
-        return json_answer(answer)
+        given, fault = vnpay.api.answer(read_json())
+        return mishaps.answer(
+            fault, json_answer(given), stopping=vnpay.ground.stopping, slow_s=vnpay.settings.slow_s
+        )
 
     @app.post("/_control")
     def control() -> Response:

@@ -7,19 +7,19 @@ from dataclasses import asdict, dataclass
 from datetime import date
 
 from gateway.cli.command import Command, agencies_of, day, opened, say_json, vnd, with_json
-from gateway.domain import ledger
-from gateway.domain.close import DayClose
+from gateway.domain.close import DayClose, Red
 from gateway.domain.errors import Malformed
 from gateway.domain.matching import Decision
 from gateway.service import finance
 from gateway.service.cases import VIETNAM
 from gateway.store import finance as store
+from gateway.store.closes import DayFigures
 from gateway.wiring import House, now
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One decision as it is told: what the line was, and the attempt that it pays, if any."""
+    """One decision as it is told: what the line was (money out: below 0), and the attempt that it pays, if any."""
 
     line_id: int
     value_on: str
@@ -42,8 +42,8 @@ def _reconcile(given: Namespace) -> int:
             told = [(each, line) for each, line in told if line.value_on == given.day]
         figures = None if given.day is None else _figures(here, given.account, given.day, agencies)
     decisions = [_told(decision, line) for decision, line in told]
-    matched_vnd = sum(each.amount_vnd for each in decisions if each.attempt_id is not None)
-    breaks_vnd = sum(each.amount_vnd for each in decisions if each.attempt_id is None)
+    matched_vnd = sum(each.amount_vnd for each in decisions if each.kind == "matched")
+    breaks_vnd = sum(each.amount_vnd for each in decisions if each.kind == "break")
     if given.json:
         more = {} if figures is None else {"day": {"day": given.day.isoformat(), **asdict(figures)}}
         sums = {"matched_vnd": matched_vnd, "breaks_vnd": breaks_vnd}
@@ -52,7 +52,9 @@ def _reconcile(given: Namespace) -> int:
         )
         return 0
     for each in decisions:
-        what = f"matched {each.attempt_id}" if each.attempt_id is not None else f"break: {each.reason}"
+        what = f"break: {each.reason}"
+        if each.kind == "matched":
+            what = f"matched {each.attempt_id or 'a refund'}"
         print(f"{each.value_on}  {vnd(each.amount_vnd)}  {each.bank_ref}  {what}")
     print(f"{len(decisions)} lines looked at: {vnd(matched_vnd)} matched, {vnd(breaks_vnd)} in breaks")
     if figures is not None:
@@ -66,23 +68,21 @@ def _told(decision: Decision, line: store.Line) -> Told:
         value_on=line.value_on.isoformat(),
         amount_vnd=line.amount_vnd,
         bank_ref=line.bank_ref,
-        kind="break" if decision.attempt_id is None else "matched",
+        kind="break" if decision.event_id is None else "matched",
         reason=decision.reason.value,
         attempt_id=decision.attempt_id,
     )
 
 
-def _figures(here: House, account: str, on: date, agencies: Sequence[str]) -> store.DayFigures:
+def _figures(here: House, account: str, on: date, agencies: Sequence[str]) -> DayFigures:
     with here.engine.connect() as connection:
-        return store.day_figures(
-            connection, day=on, account=account, bank=ledger.bank_account(account), agencies=agencies
-        )
+        return finance.figures(connection, on, account, agencies)
 
 
 def _sums(of: Mapping[str, int]) -> str:
     return (
         f"expected {vnd(of['expected_vnd'])}, received {vnd(of['received_vnd'])}, booked {vnd(of['booked_vnd'])}, "
-        f"open breaks {of['open_breaks']}"
+        f"open breaks {of['open_breaks']}, in transit {vnd(of['in_transit_vnd'])}"
     )
 
 
@@ -99,6 +99,8 @@ def _close(given: Namespace) -> int:
         "booked_vnd": closed.booked_vnd,
         "open_breaks": closed.open_breaks,
         "difference_vnd": closed.difference_vnd,
+        "in_transit_vnd": closed.in_transit_vnd,
+        "reasons": [each.value for each in closed.reasons],
         "green": closed.green,
     }
     if given.json:
@@ -111,10 +113,13 @@ def _close(given: Namespace) -> int:
 
 
 def _red(closed: DayClose) -> str:
-    return (
-        f"the day is red: the sums differ by {vnd(closed.difference_vnd)}, "
-        f"and {closed.open_breaks} breaks or awaited sums are open"
-    )
+    words = {
+        Red.NO_STATEMENT: "no statement covers it",
+        Red.SUMS_DIFFER: f"the sums differ by {vnd(closed.difference_vnd)}",
+        Red.IN_TRANSIT: f"{vnd(closed.in_transit_vnd)} are in transit",
+        Red.OPEN_BREAKS: f"{closed.open_breaks} breaks or awaited sums are open",
+    }
+    return f"the day is red: {', '.join(words[each] for each in closed.reasons)}"
 
 
 def _reconcile_arguments(parser: ArgumentParser) -> None:

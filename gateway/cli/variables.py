@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from types import UnionType
-from typing import get_args, get_origin
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 
@@ -37,6 +37,8 @@ TYPES: Mapping[object, str] = {
     SecretStr: "text",
     list[int]: "JSON list of whole numbers",
     dict[int, str]: OBJECT,
+    dict[str, dict[str, Any]]: "JSON object, **secret**",
+    frozenset[str]: "JSON list",
 }
 
 
@@ -75,6 +77,8 @@ def _default(value: object) -> str:
         return f"`{str(value).lower()}`"
     if isinstance(value, dict):
         return f"`{json.dumps(value)}`"
+    if isinstance(value, frozenset) and not value:
+        return "`[]`"
     if isinstance(value, list):
         runs = [(each, len(list(run))) for each, run in groupby(value)]
         return ", ".join(f"{each}" if many == 1 else f"{each} ({many} times)" for each, many in runs)
@@ -92,7 +96,7 @@ def settings_text() -> str:
     for group, members in groupby(found, key=lambda each: each.group):
         if group:
             about = Settings.model_fields[group].description
-            lines += ["", f"## {group}", "", f"{about} All of these, or none.", ""]
+            lines += ["", f"## {group}", "", f"{about} All that must be given, or none.", ""]
         lines += ["| variable | type | default | what for |", "| --- | --- | --- | --- |"]
         for each in members:
             kind = f"{each.type}, **secret**" if each.secret else each.type

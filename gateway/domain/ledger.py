@@ -4,7 +4,6 @@ We never hold money. The accounts say where it is: with a provider that has take
 account at a bank. What was collected for an agency stands on the other side.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -33,7 +32,7 @@ def bank_account(number: str) -> str:
 
 
 def unmatched_account(number: str) -> str:
-    """Arrived on the agency's account, and nobody knows yet for what."""
+    """Arrived on the agency's account, or left it, and nobody knows yet for what."""
     return f"unmatched:{number}"
 
 
@@ -42,8 +41,3 @@ def move(debit: str, credit: str, amount_vnd: int) -> tuple[Posting, Posting]:
     if amount_vnd <= 0:
         raise ValueError("a posting moves a positive sum")
     return Posting(debit, amount_vnd, 0), Posting(credit, 0, amount_vnd)
-
-
-def is_balanced(postings: Iterable[Posting]) -> bool:
-    """Debits equal credits."""
-    return sum(each.debit_vnd - each.credit_vnd for each in postings) == 0

@@ -5,7 +5,7 @@ told twice, as a fee (PhiLePhi) and as a payment (DSKhoanNop), and the sums of b
 MaDichVu is that of a fee: a fine needs a decision, which our orders do not carry.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -66,14 +66,14 @@ class Owed(Protocol):
     @property
     def amount_vnd(self) -> int: ...
     @property
-    def lines(self) -> Iterable[Line]: ...
+    def lines(self) -> Sequence[Line]: ...
     @property
     def agency(self) -> Collector: ...
     @property
     def payer(self) -> Person: ...
 
 
-def service(*, code: str, name: str, suffix: str) -> dict[str, str]:
+def service_names(*, code: str, name: str, suffix: str) -> dict[str, str]:
     """The names of the service, and of the procedure `code` that it belongs to; `suffix` makes one of the other."""
     short = wire.one_line(name, MAX_NAME)
     return {"MaDVC": code + suffix, "TenDVC": short, "MaTTHC": code, "TenTTHC": short}
@@ -88,7 +88,7 @@ def receipt_info(
 ) -> dict[str, object]:
     """What the receipt for `owed` will say.
 
-    `service` comes from the function of that name, or is empty where it is not known. `postage_kind` is LoaiPhiLePhi
+    `service` comes from `service_names`, or is empty where it is not known. `postage_kind` is LoaiPhiLePhi
     of postage, which is no state fee; empty refuses it. `fee_sum` writes SoTien of a fee, in VND. Raises `Malformed`
     for what the wire cannot carry, `Misconfigured` for postage without its kind.
     """

@@ -1,7 +1,7 @@
 """A bank statement (sao kê) as the core sees it, whatever format it came in."""
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 from gateway.domain.errors import Malformed
 
@@ -36,6 +36,18 @@ class Statement:
     closing_vnd: int
     closing_on: date
     lines: tuple[StatementLine, ...]
+
+    @property
+    def covers(self) -> tuple[date, date]:
+        """The first and the last day that it tells everything of.
+
+        Many banks date the opening balance with the evening before, so that the day of an earlier opening balance
+        counts only when a line has it.
+        """
+        days = [line.value_on for line in self.lines] + [self.closing_on]
+        if self.opening_on < self.closing_on:
+            days.append(self.opening_on + timedelta(days=1))
+        return min(days), max(days)
 
 
 def check_sums(statement: Statement) -> None:

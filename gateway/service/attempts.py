@@ -105,16 +105,18 @@ def _clear(context: Context, payment: store.Payment, earlier: Sequence[store.Att
 
 
 def _give_up_or_wait(connection: Connection, attempt: store.Attempt, asked: Asked) -> None:
-    unasked = {AttemptState.INTENDED, AttemptState.UNKNOWN}
-    if asked is Asked.UNASKABLE and attempt.state in unasked:
-        # its provider answers no questions, and nobody was ever shown where to pay
+    """Raises `Forbidden` where nobody can say yet whether the try reached its provider.
+
+    A try whose page the citizen was shown does not bar the way when its provider is down: he must be able to pay
+    elsewhere, and what came twice is owed back.
+    """
+    if attempt.state not in {AttemptState.INTENDED, AttemptState.UNKNOWN}:
+        return
+    # a provider that answers no questions showed nobody where to pay; one that answered knows of no money
+    if asked is Asked.UNASKABLE or (attempt.state == AttemptState.INTENDED and asked is not Asked.UNHEARD):
         store.move_attempt(connection, attempt.id, AttemptEvent.ABANDON)
-    elif attempt.state == AttemptState.UNKNOWN or (
-        asked is Asked.UNHEARD and attempt.state != AttemptState.FAILED
-    ):
+    else:
         raise Forbidden("an earlier try is not clear yet; please wait a moment")
-    elif attempt.state == AttemptState.INTENDED:
-        store.move_attempt(connection, attempt.id, AttemptEvent.ABANDON)
 
 
 def _intend(

@@ -1,19 +1,18 @@
-"""Deliveries by post: ordered once the result is ready, followed by the post's own feed, never assumed.
+"""Deliveries by post: ordered once the result is ready; what becomes of them the post's feed tells (`parcel_feed`).
 
 Before an order is sent the delivery says `unknown`: if we die in between, nobody mistakes it for "not sent".
 Sending again is allowed only at an operator that answers a repeated order number with "known" (its capability).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
 from sqlalchemy import Connection
 
 from gateway.domain.case import CaseState
-from gateway.domain.delivery import REPORTED, TERMINAL, DeliveryEvent, DeliveryState, Method, derive
+from gateway.domain.delivery import DeliveryEvent, DeliveryState, Method
 from gateway.domain.errors import (
     Forbidden,
     Malformed,
@@ -27,25 +26,19 @@ from gateway.domain.errors import (
 from gateway.ports import (
     OrderAnswer,
     OrderVerdict,
-    ParcelEvent,
     ParcelOrder,
     Party,
     PostalCapability,
     PostalOperator,
 )
-from gateway.service import cases, sealed
+from gateway.service import sealed
 from gateway.service.cases import Caller
 from gateway.service.context import Context
 from gateway.service.idempotency import fingerprint, same_or_conflict
-from gateway.store import alarms, cursors, jobs, spine
+from gateway.store import alarms, jobs, spine
 from gateway.store import cases as case_store
 from gateway.store import deliveries as store
 from postal.address import Address, Era, vnpost_province
-
-log = structlog.get_logger()
-
-FEED_PAGE = 200
-NO_CURSOR = ""
 
 TYPES: Mapping[DeliveryEvent, str] = {
     DeliveryEvent.ORDER: "delivery.ordered",
@@ -270,72 +263,6 @@ def _later(
         _put_order(connection, delivery_id, round_=round_ + 1, at=later)
     else:
         alarms.raise_alarm(connection, "order_unclear", delivery_id, f"code {code}")
-
-
-def read_feed(context: Context, operator: PostalOperator, now: datetime) -> int:
-    """Read one page of an operator's feed behind the stored cursor; returns how many events were new.
-
-    The call is made outside of any transaction. The events and the cursor move together, and only if the cursor
-    still stands where it was read.
-    """
-    name = f"post:{operator.name}"
-    with context.engine.connect() as connection:
-        position = cursors.peek(connection, name)
-    page = operator.tracking(position or None, FEED_PAGE)
-    if page.next_cursor == (position or NO_CURSOR):
-        return 0
-    with context.engine.begin() as connection:
-        if not cursors.advance(connection, name, position, page.next_cursor, now):
-            return 0
-        return sum(_take(connection, operator, event, now) for event in page.events)
-
-
-def _take(connection: Connection, operator: PostalOperator, event: ParcelEvent, now: datetime) -> bool:
-    if not store.keep_event(connection, operator.name, event, now):
-        return False
-    if event.meaning is None:
-        alarms.raise_alarm(
-            connection, "unknown_postal_code", f"{operator.name}:{event.code}", event.source_id
-        )
-        return True
-    delivery = store.find_by_order(connection, operator.name, event.order_number)
-    if delivery is None or delivery.state == DeliveryState.DRAFT:
-        # the post tells of an order that we never gave: not believed, and not forgotten
-        alarms.raise_alarm(
-            connection, "unknown_parcel", f"{operator.name}:{event.order_number}", event.source_id
-        )
-        return True
-    _derive(connection, delivery, event, store.sightings(connection, operator.name, event.order_number))
-    return True
-
-
-def _derive(
-    connection: Connection, delivery: store.Delivery, event: ParcelEvent, seen: Sequence[Any]
-) -> None:
-    now_seen = derive(seen)
-    assert now_seen is not None
-    state = DeliveryState(delivery.state)
-    if state in TERMINAL and event.meaning in TERMINAL and event.meaning is not state:
-        # an end does not change by itself: whether the post was wrong then or is wrong now, a person finds out
-        detail = f"{event.source_id} says {event.meaning}"
-        alarms.raise_alarm(connection, "parcel_contradiction", delivery.id, detail)
-    if now_seen.meaning is state or state in TERMINAL or now_seen.meaning not in REPORTED:
-        return
-    values: dict[str, Any] = {} if event.item_code is None else {"item_code": event.item_code}
-    cause = f"post:{event.source_id}"
-    if state is DeliveryState.UNKNOWN:
-        # the feed answers what the order's own answer did not: the post has it, and that is told first
-        move(connection, delivery, DeliveryEvent.ORDER, now_seen.occurred_at, cause=cause, values=values)
-        delivery = replace(delivery, state=DeliveryState.ORDERED.value)
-    if now_seen.meaning is DeliveryState.DELIVERED:
-        values["handed_over_at"] = now_seen.occurred_at
-    reported = REPORTED[now_seen.meaning]
-    if not move(connection, delivery, reported, now_seen.occurred_at, cause=cause, values=values):
-        return
-    side = "handed_over" if now_seen.meaning is DeliveryState.DELIVERED else "moving"
-    case_store.set_side_state(connection, delivery.case_code, "delivery_state", side)
-    if now_seen.meaning is DeliveryState.DELIVERED:
-        cases.hand_over(connection, delivery.case_code, cause, now_seen.occurred_at)
 
 
 def move(

@@ -2,25 +2,27 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
 from gateway.domain import ledger
 from gateway.domain.close import DayClose
-from gateway.domain.codes import attempt_reference, find_order_codes, order_code_of
 from gateway.domain.errors import Malformed, NotFound
-from gateway.domain.matching import Decision, Expected, Seen, match
+from gateway.domain.matching import Decision
 from gateway.domain.statement import Statement, check_sums
-from gateway.service import sealed
+from gateway.service import lines, sealed
+from gateway.service.cases import VIETNAM
 from gateway.service.context import Context
+from gateway.store import alarms, spine
+from gateway.store import closes as closes_store
 from gateway.store import finance as store
-from gateway.store import spine
 
-ATTEMPTS_IN_A_MEMO = 9
+LOOK_BACK_DAYS = 35
+"""How long a day that was closed green is watched: longer than a provider takes to tell of old money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def import_statement(
 def _keep(
     context: Context, connection: Connection, statement: Statement, profile: str, sha256: str
 ) -> str | None:
-    days = [line.value_on for line in statement.lines] or [statement.closing_on]
+    from_on, to_on = statement.covers
     statement_id = store.add_statement(
         connection,
         {
@@ -67,8 +69,8 @@ def _keep(
             "format": profile,
             "opening_vnd": statement.opening_vnd,
             "closing_vnd": statement.closing_vnd,
-            "from_on": min(days),
-            "to_on": max(days),
+            "from_on": from_on,
+            "to_on": to_on,
         },
     )
     if statement_id is not None:
@@ -100,129 +102,103 @@ def _rows(context: Context, statement: Statement, statement_id: str) -> list[dic
 
 
 def reconcile(context: Context, account: str, now: datetime) -> tuple[Decision, ...]:
-    """Match the lines of an account with the money that is awaited; book what is matched, leave the rest as breaks.
+    """Match the lines of an account with the money that is known; book what they are, leave the rest as breaks.
 
-    A break is looked at again each time: the provider may tell of the money after the bank. Returns what was decided
-    about new lines, and the breaks that are explained now.
+    Money in is looked for among what providers took for the account's agencies, money out among the refunds that
+    were settled out of it. A break is looked at again each time: the provider may tell of the money after the bank.
+    Returns what was decided about new lines, and the breaks that are explained now. Raises `NotFound`.
     """
+    agencies = _agencies(context, account)
     with context.engine.begin() as connection:
-        lines = store.open_lines(connection, account)
-        awaited = {each.attempt_id: each for each in store.awaited(connection)}
-        known = {each.reference for each in awaited.values()}
-        seen = [
-            Seen(line.id, line.amount_vnd, _references(context, line, known)) for line, _ in lines.values()
-        ]
-        expected = [Expected(each.attempt_id, each.reference, each.amount_vnd) for each in awaited.values()]
-        decisions = match(seen, expected)
+        store.lock_books(connection, account)
+        found = store.open_lines(connection, account)
+        money = lines.known(connection, account, agencies)
         told = []
-        for decision in decisions:
-            paid = None if decision.attempt_id is None else awaited[decision.attempt_id]
-            line, was_break = lines[decision.line_id]
-            if was_break and paid is None:
+        for decision in lines.decide(context, connection, [line for line, _ in found.values()], money):
+            line, was_break = found[decision.line_id]
+            if was_break and decision.event_id is None:
                 continue
-            if _book(connection, line, decision, paid, now, was_break=was_break):
+            if lines.keep(connection, line, decision, money, now, was_break=was_break):
                 told.append(decision)
+        _tell_changed(connection, account, agencies, now)
     return tuple(told)
 
 
-def _references(context: Context, line: store.Line, awaited: AbstractSet[str]) -> tuple[str, ...]:
-    """Our references in a line: the later tries whose money is awaited, else each order code that stands there.
-
-    A later try is named by the order code and two digits more: what names it does not mean the first one.
-    """
-    memo = context.sealer.open(line.memo_sealed, sealed.MEMO).decode()
-    codes = find_order_codes(f"{memo} {line.bank_ref}")
-    plain = "".join(memo.upper().split())
-    later = [
-        attempt_reference(code, number)
-        for code in codes
-        for number in range(2, ATTEMPTS_IN_A_MEMO + 1)
-        if attempt_reference(code, number) in plain
-    ]
-    assert all(order_code_of(each) in codes for each in later)
-    return tuple(each for each in later if each in awaited) or codes
+def _agencies(context: Context, account: str) -> Sequence[str]:
+    found = [agency.code for agency in context.agencies.values() if agency.account == account]
+    if not found:
+        raise NotFound("no agency has this account")
+    return found
 
 
-def _book(
-    connection: Connection,
-    line: store.Line,
-    decision: Decision,
-    paid: store.Awaited | None,
-    now: datetime,
-    *,
-    was_break: bool,
-) -> bool:
-    """Keep a decision with its event and its postings; False when somebody else was first."""
-    kind = "break" if paid is None else "matched"
-    reason = decision.reason.value
-    if was_break:
-        assert decision.attempt_id is not None
-        kept = store.explain_break(connection, line_id=line.id, attempt_id=decision.attempt_id, reason=reason)
-    else:
-        kept = store.add_match(
-            connection, line_id=line.id, attempt_id=decision.attempt_id, kind=kind, reason=reason
-        )
-    if not kept:
-        return False
-    event_id = spine.append(
+def figures(
+    connection: Connection, day: date, account: str, agencies: Sequence[str]
+) -> closes_store.DayFigures:
+    """The figures of a day on the account of these agencies, as they are now."""
+    return closes_store.day_figures(
         connection,
-        spine.Change(
-            subject_kind="statement_line",
-            subject_id=str(line.id),
-            type=f"statement_line.{kind}",
-            version=1 + was_break,
-            actor="gateway",
-            cause=f"statement:{line.statement_id}",
-            occurred_at=now,
-            from_state="break" if was_break else None,
-            to_state=kind,
-            data={"reason": reason, "amount_vnd": line.amount_vnd},
-        ),
+        day=day,
+        account=account,
+        bank=ledger.bank_account(account),
+        collected=[ledger.collected_account(each) for each in agencies],
     )
-    unexplained = ledger.unmatched_account(line.account)
-    to = unexplained if was_break else ledger.bank_account(line.account)
-    of = unexplained if paid is None else ledger.provider_account(paid.provider)
-    store.post(connection, event_id, line.value_on, ledger.move(to, of, line.amount_vnd))
-    return True
+
+
+def _tell_changed(connection: Connection, account: str, agencies: Sequence[str], now: datetime) -> None:
+    """An alarm for each day that was closed green and has other figures now; a close of the day ends it."""
+    since = now.astimezone(VIETNAM).date() - timedelta(days=LOOK_BACK_DAYS)
+    for day, then in closes_store.green_since(connection, account, since).items():
+        told = figures(connection, day, account, agencies)
+        if told != then:
+            detail = (
+                f"expected {told.expected_vnd} received {told.received_vnd} booked {told.booked_vnd} VND, "
+                f"closed with {then.expected_vnd} {then.received_vnd} {then.booked_vnd}"
+            )
+            alarms.raise_alarm(connection, "closed_day_changed", _subject(day, account), detail)
+
+
+def _subject(day: date, account: str) -> str:
+    return f"{day.isoformat()}:{account}"
 
 
 def close_day(context: Context, day: date, account: str, now: datetime) -> DayClose:
-    """Close a day on an account: green when expected, received and booked are equal with no line unexplained."""
-    agencies = [agency.code for agency in context.agencies.values() if agency.account == account]
-    if not agencies:
-        raise NotFound("no agency has this account")
+    """Close a day on an account: `gateway.domain.close` says when it is green. Raises `NotFound`."""
+    agencies = _agencies(context, account)
     with context.engine.begin() as connection:
-        figures = store.day_figures(
-            connection, day=day, account=account, bank=ledger.bank_account(account), agencies=agencies
-        )
+        store.lock_books(connection, account)
         close = DayClose(
-            day,
-            account,
-            figures.expected_vnd,
-            figures.received_vnd,
-            figures.booked_vnd,
-            figures.open_breaks,
+            day=day,
+            account=account,
+            covered=store.overlapping(connection, account, day),
+            **asdict(figures(connection, day, account, agencies)),
         )
-        sums = {
-            "expected_vnd": close.expected_vnd,
-            "received_vnd": close.received_vnd,
-            "booked_vnd": close.booked_vnd,
-            "open_breaks": close.open_breaks,
-            "green": close.green,
-        }
-        version = store.save_close(connection, {"day": day, "account": account, "created_at": now, **sums})
-        spine.append(
-            connection,
-            spine.Change(
-                subject_kind="reconciliation",
-                subject_id=f"{day.isoformat()}:{account}",
-                type="reconciliation.closed",
-                version=version,
-                actor="finance",
-                cause="close",
-                occurred_at=now,
-                to_state="green" if close.green else "red",
-                data=sums,
-            ),
-        )
+        _keep_close(connection, close, now)
+        alarms.close(connection, "closed_day_changed", _subject(day, account), now)
+        _tell_changed(connection, account, agencies, now)
     return close
+
+
+def _keep_close(connection: Connection, close: DayClose, now: datetime) -> None:
+    sums = {
+        "expected_vnd": close.expected_vnd,
+        "received_vnd": close.received_vnd,
+        "booked_vnd": close.booked_vnd,
+        "in_transit_vnd": close.in_transit_vnd,
+        "open_breaks": close.open_breaks,
+        "green": close.green,
+    }
+    row = {"day": close.day, "account": close.account, "created_at": now, **sums}
+    spine.append(
+        connection,
+        spine.Change(
+            subject_kind="reconciliation",
+            subject_id=_subject(close.day, close.account),
+            type="reconciliation.closed",
+            version=closes_store.save_close(connection, row),
+            actor="finance",
+            cause="close",
+            occurred_at=now,
+            to_state="green" if close.green else "red",
+            data={**sums, "reasons": [each.value for each in close.reasons]},
+        ),
+    )

@@ -1,10 +1,13 @@
 """What a citizen may see of a case, in plain words: what happened, what is next, until when."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.domain.case import CaseState
+from gateway.domain.codes import parse_case_code
+from gateway.domain.errors import Malformed
 from gateway.domain.published import PUBLISHED
 from gateway.service import sealed
 from gateway.service.context import Context
@@ -12,7 +15,12 @@ from gateway.store import cases as store
 from gateway.store import spine, tries
 
 LARGEST_NUMBER_OF_TRIES = 5
+LARGEST_NUMBER_OF_AN_ADDRESS = 30
 TRIES_WINDOW = timedelta(minutes=15)
+MOST_CHARS = 60
+DIGITS = re.compile(r"[0-9]{4}")
+ADDRESS = "track_tries.address"
+"""The context of the blind index; no address is kept in the clear."""
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "case.registered": ("Hồ sơ đã nộp", "The case was submitted"),
@@ -98,13 +106,44 @@ def next_step(state: CaseState) -> tuple[str, str] | None:
     return NEXT.get(state)
 
 
-def look_up(context: Context, case_code: str, digits: str, now: datetime) -> Found:
-    """The case of that code, whose applicant's phone number ends in `digits`. Each try counts."""
-    if "\x00" in case_code or len(case_code) > 60:  # noqa: PLR2004 - no case code is longer
+def look_up(context: Context, case_code: str, digits: str, address: str | None, now: datetime) -> Found:
+    """The case of that code, whose applicant's phone number ends in `digits`.
+
+    Only failures count, for the code and for the address that asks (None where that is not known); what can be no
+    case code or no four digits is no guess, and counts for nothing.
+    """
+    try:
+        code = parse_case_code(tidy(case_code)).text
+    except Malformed:
         return Found(None)
+    if not DIGITS.fullmatch(digits):
+        return Found(None)
+    limits = {code: LARGEST_NUMBER_OF_TRIES}
+    if address is not None:
+        # its lock is taken first by everybody, so that no two look-ups wait for each other
+        limits = {_of_address(context, address): LARGEST_NUMBER_OF_AN_ADDRESS, **limits}
     with context.engine.begin() as connection:
-        if tries.count(connection, case_code, now - TRIES_WINDOW) >= LARGEST_NUMBER_OF_TRIES:
-            return Found(None, too_many=True)
-        tries.add(connection, case_code, now)
-        index = context.sealer.index(digits, sealed.PHONE)
-        return Found(store.find_by_phone(connection, case_code, index))
+        since = now - TRIES_WINDOW
+        for key, limit in limits.items():
+            if tries.count(connection, key, since) >= limit:
+                return Found(None, too_many=True)
+        found = store.find_by_phone(connection, code, context.sealer.index(digits, sealed.PHONE))
+        if found is None:
+            for key in limits:
+                tries.add(connection, key, now)
+        return Found(found)
+
+
+def tidy(case_code: str) -> str:
+    """As it is printed: in upper case, without blanks, also none around the hyphens."""
+    return re.sub(r"\s+", "", case_code[:MOST_CHARS]).upper()
+
+
+def _of_address(context: Context, address: str) -> str:
+    return f"address:{context.sealer.index(address, ADDRESS).hex()}"
+
+
+def forget_tries(context: Context, now: datetime) -> int:
+    """Drop what no longer counts; returns how many failures that were."""
+    with context.engine.begin() as connection:
+        return tries.forget(connection, now - TRIES_WINDOW)

@@ -138,3 +138,38 @@ def sightings(connection: Connection, operator: str, order_number: str) -> Seque
         parcel_events.c.meaning.is_not(None),
     )
     return [Sighting(DeliveryState(row.meaning), row.occurred_at) for row in connection.execute(query)]
+
+
+def codes_without_meaning(connection: Connection, operator: str) -> Sequence[str]:
+    """The codes of kept events that no table had when they came."""
+    query = (
+        select(parcel_events.c.code)
+        .where(parcel_events.c.operator == operator, parcel_events.c.meaning.is_(None))
+        .distinct()
+    )
+    return list(connection.execute(query).scalars())
+
+
+def give_meaning(
+    connection: Connection, operator: str, code: str, meaning: DeliveryState
+) -> Sequence[ParcelEvent]:
+    """The events of that code that had none, with their meaning now, oldest first by the post's clock."""
+    events = parcel_events.c
+    rows = connection.execute(
+        update(parcel_events)
+        .where(events.operator == operator, events.code == code, events.meaning.is_(None))
+        .values(meaning=meaning.value)
+        .returning(events.source_id, events.order_number, events.item_code, events.occurred_at)
+    )
+    given = [
+        ParcelEvent(
+            source_id=row.source_id,
+            order_number=row.order_number,
+            item_code=row.item_code,
+            code=code,
+            meaning=meaning,
+            occurred_at=row.occurred_at,
+        )
+        for row in rows
+    ]
+    return sorted(given, key=lambda event: event.occurred_at)

@@ -1,15 +1,15 @@
-"""Statements, their lines, what they were matched with, and the day's close."""
+"""Statements, their lines, what they may show and were matched with, and the ledger."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gateway.domain.ledger import Posting
-from gateway.store.tables import day_closes, ledger, matches, statement_lines, statements
+from gateway.store.tables import ledger, matches, statement_lines, statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +28,32 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """Money that a provider says it took, which no statement line has shown yet."""
+    """Money of one success that a provider told of, which no statement line has shown yet."""
 
+    event_id: int
     attempt_id: str
-    payment_id: str
     reference: str
     provider: str
+    amount_vnd: int
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """A settled refund that is booked out of a bank account, which no statement line has shown yet."""
+
+    event_id: int
+    wire_reference: str
     provider_ref: str | None
     amount_vnd: int
-    paid_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Whose money an order code asks for, and the references of its tries."""
+
+    order_code: str
     agency_code: str
+    references: frozenset[str]
 
 
 _LINE = [statement_lines.c[name] for name in Line.__slots__]
@@ -69,18 +85,27 @@ def overlapping(connection: Connection, account: str, value_on: date) -> bool:
     return connection.execute(query.limit(1)).scalar() is not None
 
 
+def lock_books(connection: Connection, account: str) -> None:
+    """Until the transaction ends nobody else matches or closes on this account."""
+    connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended('books:' || :account, 0))"), {"account": account}
+    )
+
+
 def open_lines(connection: Connection, account: str) -> Mapping[int, tuple[Line, bool]]:
-    """Incoming lines that nothing was matched with, oldest first, by id; True for one that is a break already."""
+    """Lines in and out that nothing explains, oldest first, by id; True for one that is a break already.
+
+    A line of no money moves nothing, and is none of them.
+    """
     query = (
         select(*_LINE, matches.c.kind)
         .outerjoin(matches, matches.c.line_id == statement_lines.c.id)
         .where(
             statement_lines.c.account == account,
-            statement_lines.c.amount_vnd > 0,
-            matches.c.attempt_id.is_(None),
+            statement_lines.c.amount_vnd != 0,
+            func.coalesce(matches.c.kind, "break") == "break",
         )
         .order_by(statement_lines.c.id)
-        .with_for_update(skip_locked=True, of=statement_lines)
     )
     found = {}
     for row in connection.execute(query).mappings():
@@ -90,42 +115,75 @@ def open_lines(connection: Connection, account: str) -> Mapping[int, tuple[Line,
 
 
 _AWAITED = """
-SELECT a.id AS attempt_id, a.payment_id, a.reference, a.provider, a.provider_ref, a.paid_vnd AS amount_vnd,
-       (a.paid_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS paid_on, p.agency_code
-FROM attempts a JOIN payments p ON p.id = a.payment_id
-WHERE a.state = 'succeeded' AND NOT EXISTS (SELECT FROM matches m WHERE m.attempt_id = a.id)
-  AND (CAST(:references AS text[]) IS NULL OR a.reference = ANY(:references))
-ORDER BY a.id
+SELECT e.id AS event_id, a.id AS attempt_id, a.reference, a.provider, l.credit_vnd AS amount_vnd
+FROM ledger l JOIN events e ON e.id = l.event_id JOIN attempts a ON a.id = e.data ->> 'attempt_id'
+WHERE l.account = ANY (:collected) AND l.credit_vnd > 0
+  AND e.type IN ('payment.succeeded', 'payment.double_paid')
+  AND NOT EXISTS (SELECT FROM matches m WHERE m.event_id = e.id)
+ORDER BY e.id
 """
 
 
-def awaited(connection: Connection, references: Sequence[str] | None = None) -> Sequence[Awaited]:
-    """Money taken and not yet seen at the bank; of these references, or all."""
-    rows = connection.execute(
-        text(_AWAITED), {"references": None if references is None else list(references)}
-    )
+def awaited(connection: Connection, collected: Sequence[str]) -> Sequence[Awaited]:
+    """Money taken for the agencies of these ledger accounts and not yet seen at the bank: a row for each success."""
+    rows = connection.execute(text(_AWAITED), {"collected": list(collected)})
     return [Awaited(**row) for row in rows.mappings()]
 
 
-def add_match(
-    connection: Connection, *, line_id: int, attempt_id: str | None, kind: str, reason: str
-) -> bool:
-    """Say what a line is; False when it was said before."""
+_GIVEN_BACK = """
+SELECT e.id AS event_id, r.wire_reference, r.provider_ref, l.credit_vnd AS amount_vnd
+FROM ledger l JOIN events e ON e.id = l.event_id JOIN refunds r ON r.id = e.subject_id
+WHERE l.account = :bank AND l.credit_vnd > 0 AND e.type = 'refund.succeeded' AND r.state = 'succeeded'
+  AND NOT EXISTS (SELECT FROM matches m WHERE m.event_id = e.id)
+ORDER BY e.id
+"""
+
+
+def given_back(connection: Connection, bank: str) -> Sequence[GivenBack]:
+    """Refunds that are booked out of this ledger account and not yet seen at the bank."""
+    rows = connection.execute(text(_GIVEN_BACK), {"bank": bank})
+    return [GivenBack(**row) for row in rows.mappings()]
+
+
+_ORDERS = """
+SELECT p.order_code, p.agency_code, array_remove(array_agg(a.reference), NULL) AS found
+FROM payments p LEFT JOIN attempts a ON a.payment_id = p.id
+WHERE p.order_code = ANY (:codes)
+GROUP BY p.id
+"""
+
+
+def orders(connection: Connection, codes: Sequence[str]) -> Mapping[str, Order]:
+    """What is known of these order codes; codes of nobody are left out."""
+    rows = connection.execute(text(_ORDERS), {"codes": list(codes)})
+    return {row.order_code: Order(row.order_code, row.agency_code, frozenset(row.found)) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a line is: the event whose money it shows and its try (if any), or a break."""
+
+    line_id: int
+    event_id: int | None
+    attempt_id: str | None
+    kind: str
+    reason: str
+
+
+def add_match(connection: Connection, match: Match) -> bool:
+    """Say what a line is; False when it was said before, or another line shows that money."""
     done = connection.execute(
-        upsert(matches)
-        .values(line_id=line_id, attempt_id=attempt_id, kind=kind, reason=reason)
-        .on_conflict_do_nothing()
-        .returning(matches.c.line_id)
+        upsert(matches).values(**asdict(match)).on_conflict_do_nothing().returning(matches.c.line_id)
     )
     return done.first() is not None
 
 
-def explain_break(connection: Connection, *, line_id: int, attempt_id: str, reason: str) -> bool:
-    """Say what a break is after all; False when that was said before."""
+def explain_break(connection: Connection, match: Match) -> bool:
+    """Say what a break is after all; False when that was said before. The caller holds the account's books."""
     done = connection.execute(
         update(matches)
-        .where(matches.c.line_id == line_id, matches.c.attempt_id.is_(None))
-        .values(attempt_id=attempt_id, kind="matched", reason=reason)
+        .where(matches.c.line_id == match.line_id, matches.c.kind == "break")
+        .values(**asdict(match))
         .returning(matches.c.line_id)
     )
     return done.first() is not None
@@ -145,66 +203,3 @@ def post(connection: Connection, event_id: int, booked_on: date, postings: Seque
     ]
     # one statement: the database checks the balance of each statement
     connection.execute(insert(ledger).values(rows))
-
-
-@dataclass(frozen=True, slots=True)
-class DayFigures:
-    """The three sums of a day on one account, in VND, and how many lines nobody could explain."""
-
-    expected_vnd: int
-    received_vnd: int
-    booked_vnd: int
-    open_breaks: int
-
-
-_FIGURES = """
-SELECT
-  (SELECT coalesce(sum(a.paid_vnd), 0)::bigint FROM attempts a JOIN payments p ON p.id = a.payment_id
-     WHERE a.state = 'succeeded' AND p.agency_code = ANY(:agencies)
-       AND (a.paid_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date = :day) AS expected_vnd,
-  (SELECT coalesce(sum(amount_vnd), 0)::bigint FROM statement_lines
-     WHERE account = :account AND value_on = :day AND amount_vnd > 0) AS received_vnd,
-  (SELECT coalesce(sum(debit_vnd), 0)::bigint FROM ledger
-     WHERE account = :bank AND booked_on = :day) AS booked_vnd,
-  (SELECT count(*) FROM matches m JOIN statement_lines l ON l.id = m.line_id
-     WHERE l.account = :account AND l.value_on = :day AND m.kind = 'break')
-  + (SELECT count(*) FROM statement_lines l WHERE l.account = :account AND l.value_on = :day AND l.amount_vnd > 0
-     AND NOT EXISTS (SELECT FROM matches m WHERE m.line_id = l.id))
-  + (SELECT count(*) FROM attempts a JOIN payments p ON p.id = a.payment_id
-     WHERE a.state = 'succeeded' AND p.agency_code = ANY(:agencies)
-       AND (a.paid_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date = :day
-       AND NOT EXISTS (SELECT FROM matches m WHERE m.attempt_id = a.id)) AS open_breaks
-"""
-
-
-def day_figures(
-    connection: Connection, *, day: date, account: str, bank: str, agencies: Sequence[str]
-) -> DayFigures:
-    """The figures of `day` for `account`, whose ledger account is `bank`, fed by `agencies`."""
-    row = (
-        connection.execute(
-            text(_FIGURES), {"day": day, "account": account, "bank": bank, "agencies": list(agencies)}
-        )
-        .mappings()
-        .one()
-    )
-    return DayFigures(**row)
-
-
-def save_close(connection: Connection, values: Mapping[str, Any]) -> int:
-    """Keep a day's close; closing again replaces it, and its event tells both. The answer is its version."""
-    statement = upsert(day_closes).values(**values)
-    changed = {name: statement.excluded[name] for name in values if name not in {"day", "account"}}
-    return int(
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["day", "account"], set_={**changed, "version": day_closes.c.version + 1}
-            ).returning(day_closes.c.version)
-        ).scalar_one()
-    )
-
-
-def close_of(connection: Connection, day: date, account: str) -> datetime | None:
-    """When the day was closed, None when it was not."""
-    query = select(day_closes.c.created_at).where(day_closes.c.day == day, day_closes.c.account == account)
-    return connection.execute(query).scalar()

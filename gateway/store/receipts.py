@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select, text, update
 
 from gateway.domain.receipt import receipt_number
-from gateway.store.tables import receipts
+from gateway.store.tables import payments, receipts
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,17 @@ class Receipt:
     json_sha256: str | None
     created_at: datetime
     issued_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What anybody may know of a receipt that was issued. `state` tells whether it still stands; the sum is in VND."""
+
+    receipt_number: str
+    state: str
+    issued_at: datetime
+    agency_code: str
+    amount_vnd: int
 
 
 _COLUMNS = [receipts.c[name] for name in Receipt.__slots__]
@@ -62,6 +73,23 @@ def add(connection: Connection, *, payment_id: str, series: str, number: int, fa
 def find(connection: Connection, receipt_id: str) -> Receipt | None:
     row = connection.execute(select(*_COLUMNS).where(receipts.c.id == receipt_id)).mappings().first()
     return None if row is None else Receipt(**row)
+
+
+def find_by_number(connection: Connection, number: str) -> Issued | None:
+    """The receipt that was issued under that number, also when it was cancelled or replaced since."""
+    query = (
+        select(
+            receipts.c.receipt_number,
+            receipts.c.state,
+            receipts.c.issued_at,
+            payments.c.agency_code,
+            payments.c.amount_vnd,
+        )
+        .join(payments, payments.c.id == receipts.c.payment_id)
+        .where(receipts.c.receipt_number == number, receipts.c.issued_at.is_not(None))
+    )
+    row = connection.execute(query).mappings().first()
+    return None if row is None else Issued(**row)
 
 
 def live_of(connection: Connection, payment_id: str) -> Receipt | None:

@@ -10,7 +10,7 @@ from apiflask.exceptions import HTTPError
 from flask import Response, g, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
-from gateway.web import auth, pay, plain, problems
+from gateway.web import auth, described, pay, plain, problems, verify
 from gateway.web.api import cases, catalogue, deliveries, payments, refunds, webhooks
 from gateway.web.callbacks import Callbacks
 from gateway.web.context import Web, rule, web
@@ -35,6 +35,7 @@ def create_app(given: Web) -> APIFlask:
     app.config["SYNC_LOCAL_SPEC"] = False
     app.json, app.request_class = StrictJson(app), StrictRequest
     app.error_processor(_of_apiflask)
+    app.spec_processor(described.describe)
     problems.register(app)  # after the line above, which would take over every HTTP error
     app.before_request(_open)
     app.before_request(_api_request)
@@ -43,6 +44,7 @@ def create_app(given: Web) -> APIFlask:
         app.register_blueprint(module.blueprint)
     app.register_blueprint(plain.blueprint)
     app.register_blueprint(pay.blueprint)
+    app.register_blueprint(verify.blueprint)
     app.wsgi_app = Callbacks(app.wsgi_app, given)  # type: ignore[method-assign]
     return app
 

@@ -1,9 +1,11 @@
 """The citizen's pages: choose and pay, see what became of it, follow the case.
 
-No script is needed: a page that waits reloads itself. What is told is true: while we wait it says that we wait.
+No script is needed: a page that waits reloads itself, until it is asked to stop (WCAG 2.2, 2.2.1). What is told is
+true: while we wait it says that we wait, and asks for no money; another way to pay is one link away.
 """
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from apiflask import APIBlueprint
 from flask import redirect, render_template, request
@@ -26,7 +28,7 @@ from gateway.web.context import web
 
 blueprint = APIBlueprint("pay", __name__, enable_openapi=False)
 
-WAIT_S = 3
+WAIT_S = 10
 TOO_MANY_S = int(tracking.TRIES_WINDOW.total_seconds())
 FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
@@ -95,6 +97,29 @@ def _forms_only() -> None:
         raise UnsupportedMediaType("a form of these pages is asked for")
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the page offers: the form, the way to it, to reload by itself, and the way back to the portal."""
+
+    form: bool
+    another_way: bool
+    reloads: bool
+    goes_back: bool
+
+
+def _view(state: PaymentState, *, has_problem: bool) -> View:
+    waits = WORDS[rules.PUBLIC[state]].waits
+    can_pay = PaymentEvent.START in allowed(rules.TABLE, state)
+    chooses = has_problem or "again" in request.args
+    return View(
+        form=can_pay and (chooses or not waits),
+        another_way=can_pay and waits and not chooses,
+        # never under the hands of somebody who is choosing or reading
+        reloads=waits and not chooses and "still" not in request.args,
+        goes_back=not waits,
+    )
+
+
 def _page(payment: store.Payment, problem: str | None = None, status: int = 200) -> tuple[str, int]:
     shared = web().context
     state = PaymentState(payment.state)
@@ -104,8 +129,7 @@ def _page(payment: store.Payment, problem: str | None = None, status: int = 200)
         "pay.html",
         payment=payment,
         words=WORDS[rules.PUBLIC[state]],
-        goes_back=not WORDS[rules.PUBLIC[state]].waits,
-        can_pay=PaymentEvent.START in allowed(rules.TABLE, state),
+        view=_view(state, has_problem=problem is not None),
         providers=[(name, PROVIDER_NAMES.get(name, name)) for name in sorted(shared.providers)],
         lines=[(line["kind"], line["name"], format_vnd(line["amount_vnd"])) for line in payment.lines],
         total=format_vnd(payment.amount_vnd),
@@ -188,8 +212,8 @@ def ask_track() -> tuple[str, int] | tuple[str, int, dict[str, str]]:
     if request.method != "POST":  # HEAD too: looking is no try
         return render_template("track_form.html", problem=None), 200
     shared = web().context
-    code, digits = request.form.get("case_code", "").strip(), request.form.get("phone", "").strip()
-    outcome = tracking.look_up(shared, code, digits, shared.clock())
+    code, digits = request.form.get("case_code", ""), request.form.get("phone", "").strip()
+    outcome = tracking.look_up(shared, code, digits, _address(), shared.clock())
     if outcome.case is not None:
         return _timeline(outcome.case), 200
     if outcome.too_many:
@@ -197,6 +221,15 @@ def ask_track() -> tuple[str, int] | tuple[str, int, dict[str, str]]:
         return render_template("track_form.html", problem=problem), 429, {"Retry-After": str(TOO_MANY_S)}
     problem = "Mã hồ sơ hoặc số điện thoại không khớp. / The case code or the phone number does not fit."
     return render_template("track_form.html", problem=problem), 404
+
+
+def _address() -> str | None:
+    """Who asks; None for an address of our own side: it is a proxy's, and stands for everybody."""
+    try:
+        asks = ip_address(request.remote_addr or "")
+    except ValueError:
+        return None
+    return str(asks) if asks.is_global else None
 
 
 def _timeline(case: case_store.Case) -> str:

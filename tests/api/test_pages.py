@@ -128,8 +128,38 @@ def test_x05_every_state_is_told_in_its_own_words(world: World, case_code: str, 
     for said_early in ("thất bại", "unsuccessful", "Unsuccessful"):
         assert said_early not in page
     assert (state in {PaymentState.PENDING, PaymentState.UNKNOWN}) == ('http-equiv="refresh"' in page)
-    can_pay = state in {PaymentState.CREATED, PaymentState.PENDING, PaymentState.FAILED}
-    assert can_pay == ("<form" in page)
+    assert (state in {PaymentState.CREATED, PaymentState.FAILED}) == ("<form" in page)
+    assert (state is PaymentState.PENDING) == ("Chọn cách khác" in page)
+
+
+def test_who_waits_is_asked_for_no_money_and_may_choose_another_way(world: World, case_code: str) -> None:
+    payment, _ = world.started(case_code, "vnpay")
+    target = f"/pay/{pay_target(payment)}"
+    page = shown(world.plain("GET", target), 200)
+    assert ("form" in Tags(page).opened, "button" in Tags(page).opened) == (False, False)
+    assert '<meta http-equiv="refresh" content="10">' in page
+    for link in (f'href="{target}"', f'href="{target}?still=1"', f'href="{target}?again=1"'):
+        assert link in page
+    choosing = shown(world.plain("GET", f"{target}?again=1"), 200)
+    assert ("<form" in choosing, 'http-equiv="refresh"' in choosing) == (True, False)
+    assert "Chọn cách khác" not in choosing
+
+
+def test_a_page_that_waits_can_be_told_to_stand_still(world: World, case_code: str) -> None:
+    payment, _ = world.started(case_code, "vnpay")
+    target = f"/pay/{pay_target(payment)}"
+    page = shown(world.plain("GET", f"{target}?still=1"), 200)
+    assert ('http-equiv="refresh"' in page, "<form" in page) == (False, False)
+    assert f'href="{target}?still=1"' in page  # it stays still when it is reloaded by hand
+    assert f'href="{target}?again=1"' in page
+
+
+@pytest.mark.parametrize("asked", ["?again=1", "?again=1&still=1"])
+def test_another_way_is_offered_only_while_it_may_be_paid(world: World, case_code: str, asked: str) -> None:
+    payment, reference = world.started(case_code, "vnpay")
+    assert "00" == Vnpay().word(Vnpay().paid(reference, FEE_VND).send(world))
+    page = shown(world.plain("GET", f"/pay/{pay_target(payment)}{asked}"), 200)
+    assert ("<form" in page, "Chọn cách khác" in page) == (False, False)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Requests whose signature does not hold: 401, kept as evidence, and nothing is done by them."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,8 +10,10 @@ from api_wire import JSON, Call, Key, Reply, digest
 from api_world import World, fingerprint_of_world
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gateway import jobs
 from gateway.store import portals
 from gateway.wiring import now
+from signing.http_messages import WINDOW_S
 
 pytestmark = pytest.mark.service
 
@@ -168,6 +171,33 @@ def test_the_same_bytes_twice_order_one_payment_and_the_copy_is_kept_as_replayed
     assert after == fingerprint_of_world(world)
     assert ["genuine", "replayed"] == [kept.verdict for kept in world.kept_since(mark)]
     assert [honest.body] * 2 == [bytes(kept.body) for kept in world.kept_since(mark)]
+
+
+@pytest.mark.parametrize("age_s", [120, 2 * WINDOW_S])
+def test_a_copy_is_refused_as_long_as_its_time_would_hold_also_after_the_cleaning(
+    world: World, honest: Call, age_s: int
+) -> None:
+    """A signature may be dated one window ahead, and holds one window longer: 600 s in all."""
+    nonce = world.fresh("aged")
+    headers = replace(honest, nonce=nonce).signed()
+    assert 201 == honest.send(headers).status
+    after = fingerprint_of_world(world)
+    change = "UPDATE nonces SET signed_at = signed_at {} interval '{} seconds' WHERE nonce = '{}'"
+    with world.altered(change.format("-", age_s, nonce), change.format("+", age_s, nonce)):
+        pace = jobs.Pace(post_poll_s=1, heartbeat_s=1, stalled_after_s=1)
+        loops = jobs.loops(world.app.extensions["cong4"].context, pace, threading.Event())
+        next(loop for loop in loops if loop.name == "cleaning")._turn()
+        assert 401 == honest.send(headers).status
+    assert after == fingerprint_of_world(world)
+
+
+@pytest.mark.parametrize("size", [65_535, 65_536, 65_537, 200_000])
+def test_of_a_strangers_body_the_first_64_kib_are_kept(world: World, honest: Call, size: int) -> None:
+    mark, body = world.mark(), bytes(range(251)) * (size // 251 + 1)
+    stranger = replace(honest, body=body[:size])
+    assert 401 == stranger.send({**stranger.signed(), "Signature": "sig1=:AA==:"}).status
+    (kept,) = world.kept_since(mark)
+    assert body[:size][:65_536] == bytes(kept.body)
 
 
 def test_a_nonce_that_was_used_is_refused_for_other_content_too(world: World, honest: Call) -> None:

@@ -5,5 +5,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-pytest.register_assert_rewrite("payment_questions")
+FOLDER = Path(__file__).parent
+
+sys.path.insert(0, str(FOLDER))
+pytest.register_assert_rewrite(*(file.stem for file in FOLDER.glob("questions_*.py")))

@@ -8,6 +8,10 @@ from wire_samples import Case
 
 import adapters
 
+FOLDER = Path(adapters.__file__).parent
+FILES = {file.stem for file in FOLDER.glob("*.py") if file.name != "__init__.py"}
+WIRES = {name for name in FILES if name.endswith("_wire")}
+
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.__name__)
 @pytest.mark.parametrize("case", ADAPTERS, ids=lambda case: case.name)
@@ -16,6 +20,11 @@ def test_an_adapter(case: Case, question: Callable[[Case], None]) -> None:
 
 
 def test_every_adapter_file_has_its_line() -> None:
-    folder = Path(adapters.__file__).parent
-    files = {file.stem for file in folder.glob("*.py") if file.name != "__init__.py"}
-    assert files == {case.name for case in ADAPTERS}
+    assert FILES - WIRES == {case.name for case in ADAPTERS}
+
+
+@pytest.mark.parametrize("wire", sorted(WIRES))
+def test_the_second_file_of_an_adapter_is_known_to_its_adapter_alone(wire: str) -> None:
+    """`<bank>_wire.py` holds what does not fit into `<bank>.py`; it is no way round the wall between adapters."""
+    knowing = {name for name in FILES if name != wire and wire in (FOLDER / f"{name}.py").read_text("utf-8")}
+    assert knowing == {wire.removesuffix("_wire")}

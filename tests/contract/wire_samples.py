@@ -8,12 +8,13 @@ import importlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 
 from gateway.ports import (
     Agency,
+    Bill,
     FeeLine,
     HttpAnswer,
     HttpDoor,
@@ -21,6 +22,8 @@ from gateway.ports import (
     InboundMessage,
     Payer,
     PaymentProvider,
+    RefundOrder,
+    RefundReport,
     Report,
     StartOrder,
 )
@@ -30,7 +33,11 @@ WIRE = Path(__file__).parent / "wire"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One adapter under test. `expected` gives, per sample file, a report or the name of an error."""
+    """One adapter under test. `expected` gives, per sample file, what it says or the name of an error.
+
+    `silent` gives a reason for each thing that the provider never says or proves. `refund` is asked for by the
+    samples of a refund.
+    """
 
     name: str
     folder: Path
@@ -42,6 +49,7 @@ class Case:
     request_id: str
     expected: Mapping[str, object]
     silent: Mapping[str, str]
+    refund: RefundOrder
 
     def build(self, door: HttpDoor) -> PaymentProvider:
         return self.provider(self.settings, door)
@@ -54,6 +62,21 @@ class Case:
             if str(getattr(self.settings, name.name)).startswith(("https://", "http://"))
         }
         return replace(self, settings=replace(self.settings, **moved, timeout_s=timeout_s))
+
+    def bill(self, *, payable: bool) -> Bill:
+        """What is owed for the order, as an inquiry is answered with it."""
+        order = self.order
+        return Bill(
+            reference=order.reference,
+            amount_vnd=order.amount_vnd,
+            description=order.description,
+            payable=payable,
+            case_code=order.case_code,
+            agency=order.agency,
+            lines=order.lines,
+            payer=order.payer,
+            expires_at=order.expires_at,
+        )
 
     def sample(self, file: str) -> bytes:
         return (self.folder / file).read_bytes()
@@ -77,17 +100,19 @@ def load(name: str, *, module: ModuleType | None = None, folder: Path | None = N
         if isinstance(found, type) and found.__module__ == module.__name__ and hasattr(found, "capabilities")
     ]
     assert len(providers) == 1, f"{name} has one class with capabilities"
+    order = _order(told["order"])
     return Case(
         name=name,
         folder=folder,
         settings=settings,
         secrets=tuple(told["settings"][key] for key in told["secrets"]),
         provider=providers[0],
-        order=_order(told["order"]),
+        order=order,
         now=datetime.fromisoformat(told["now"]),
         request_id=told["request_id"],
         expected=told["expected"],
         silent=told["silent"],
+        refund=_refund(told.get("refund", {}), order, told["expected"]),
     )
 
 
@@ -117,17 +142,30 @@ def answer_bytes(answer: HttpAnswer) -> bytes:
     return f"HTTP/1.1 {answer.status}\r\n{headers}\r\n".encode() + answer.body
 
 
-def told(report: Report) -> dict[str, object]:
-    """A report in the words of `case.json`."""
-    return {
+def told(report: Report | RefundReport) -> dict[str, object]:
+    """A report in the words of `case.json`; the memo only of a notice, which has one."""
+    facts: dict[str, object] = {
         "outcome": report.outcome.value,
         "reference": report.reference,
         "amount_vnd": report.amount_vnd,
-        "currency": report.currency,
         "provider_ref": report.provider_ref,
         "code": report.code,
+    }
+    if isinstance(report, RefundReport):
+        return facts
+    facts |= {
+        "currency": report.currency,
         "occurred_at": report.occurred_at.isoformat() if report.occurred_at else None,
     }
+    return {**facts, "memo": report.memo} if report.memo else facts
+
+
+def provider_ref(expected: Mapping[str, object]) -> str | None:
+    """The provider's number of the order, as the samples of its success give it."""
+    for file in ("callback.paid.http", "query.paid.http"):
+        if isinstance(said := expected.get(file), dict):
+            return said["provider_ref"]
+    return None
 
 
 def _parts(raw: bytes) -> tuple[bytes, dict[str, str], bytes]:
@@ -142,3 +180,23 @@ def _order(told: dict[str, object]) -> StartOrder:
     lines = tuple(FeeLine(**line) for line in told.pop("lines"))
     agency, payer = Agency(**told.pop("agency")), Payer(**told.pop("payer"))
     return StartOrder(**told, **times, lines=lines, agency=agency, payer=payer)
+
+
+def _refund(told: dict[str, object], order: StartOrder, expected: Mapping[str, object]) -> RefundOrder:
+    """The refund of `case.json`; where it says nothing, half of the order, asked for a day later."""
+    created_at = told.pop("created_at", None)
+    started_at = told.pop("started_at", None)
+    facts = {
+        "reference": "R4261125K7Q2M9XT",
+        "payment_reference": order.reference,
+        "provider_ref": provider_ref(expected),
+        "amount_vnd": order.amount_vnd // 2,
+        "paid_vnd": order.amount_vnd,
+        "reason": "Hoan phi",
+        "requested_by": "ketoan01",
+        "started_at": datetime.fromisoformat(started_at) if started_at else order.created_at,
+        "created_at": (
+            datetime.fromisoformat(created_at) if created_at else order.created_at + timedelta(days=1)
+        ),
+    }
+    return RefundOrder(**{**facts, **told})

@@ -116,5 +116,7 @@ def test_every_setting_is_described_and_secrets_are_marked() -> None:
     assert {
         "GATEWAY_VNPAY__SECRET",
         "GATEWAY_DVCQG__SECRET",
+        "GATEWAY_DVCQG__BEARER_TOKEN",
+        "GATEWAY_DVCQG__INQUIRY_TOKEN",
         "GATEWAY_VNPOST_NGSP__CONSUMER_SECRET",
     } == secrets

@@ -127,12 +127,41 @@ def _public_key(path: Path) -> str:
 
 def _statement(path: Path, *memos_and_sums: tuple[str, int]) -> str:
     lines = [
-        f":61:2611231123C{vnd},NTRFREF{n}//FT{n}\n:86:{memo}" for n, (memo, vnd) in enumerate(memos_and_sums)
+        f":61:2611231123{'D' if vnd < 0 else 'C'}{abs(vnd)},NTRFREF{n}//FT{n}\n:86:{memo}"
+        for n, (memo, vnd) in enumerate(memos_and_sums)
     ]
     total = sum(vnd for _, vnd in memos_and_sums)
     head = f":20:X\n:25:{ACCOUNT}\n:28C:1\n:60F:C261123VND0,"
-    path.write_text("\n".join([head, *lines, f":62F:C261123VND{total},"]), encoding="utf-8")
+    path.write_text(
+        "\n".join([head, *lines, f":62F:{'D' if total < 0 else 'C'}261123VND{abs(total)},"]), encoding="utf-8"
+    )
     return str(path)
+
+
+def _taken(connection: Connection, vnd: int) -> None:
+    """What the books know of the money that VNPAY has taken: an event and its two rows."""
+    facts = {
+        "subject_kind": "payment",
+        "subject_id": "pay_1",
+        "type": "payment.succeeded",
+        "to_state": "paid",
+    }
+    whence = {"version": 1, "actor": "provider:vnpay", "cause": "inbox:1", "occurred_at": PAID_AT}
+    data = {"attempt_id": "att_1", "provider": "vnpay", "amount_vnd": vnd}
+    event = insert(tables.events).values(**facts, **whence, data=data).returning(tables.events.c.id)
+    event_id = connection.execute(event).scalar_one()
+    sides = (("provider:vnpay", vnd, 0), ("collected:H28", 0, vnd))
+    rows = [
+        {
+            "event_id": event_id,
+            "booked_on": PAID_AT.date(),
+            "account": name,
+            "debit_vnd": debit,
+            "credit_vnd": credit,
+        }
+        for name, debit, credit in sides
+    ]
+    connection.execute(insert(tables.ledger).values(rows))
 
 
 def _paid(connection: Connection, vnd: int) -> str:
@@ -181,6 +210,7 @@ def _paid(connection: Connection, vnd: int) -> str:
     )
     for table, values in rows:
         connection.execute(insert(table).values(**values))
+    _taken(connection, vnd)
     connection.commit()
     return "att_1"
 
@@ -245,7 +275,9 @@ def test_a_database_that_is_newer_than_the_code_is_not_migrated(connection: Conn
 
 
 @pytest.mark.parametrize(
-    "arguments", [["status"], ["alarms", "list"], ["jobs", "list"], ["migrate"], ["portal", "list"]], ids=" ".join
+    "arguments",
+    [["status"], ["alarms", "list"], ["jobs", "list"], ["migrate"], ["portal", "list"]],
+    ids=" ".join,
 )
 def test_a_server_that_cannot_be_reached_is_told_in_one_sentence(
     arguments: list[str], run: Run, monkeypatch: pytest.MonkeyPatch
@@ -339,9 +371,10 @@ def test_a_statement_is_read_taken_in_once_and_matched_and_the_day_is_green(
         for each in told["decisions"]
     ]
     sums = {"expected_vnd": 180_000, "received_vnd": 180_000, "booked_vnd": 180_000, "open_breaks": 0}
-    assert {"day": DAY, **sums} == told["day"]
+    assert {"day": DAY, **sums, "in_transit_vnd": 0} == told["day"]
     closed = json.loads(run("close", "--day", DAY, "--account", ACCOUNT, "--json"))
-    assert {"day": DAY, "account": ACCOUNT, **sums, "difference_vnd": 0, "green": True} == closed
+    how = {"difference_vnd": 0, "in_transit_vnd": 0, "reasons": [], "green": True}
+    assert {"day": DAY, "account": ACCOUNT, **sums, **how} == closed
     assert run("close", "--day", DAY, "--account", ACCOUNT).startswith(f"✓ {DAY}: expected 180,000 VND, ")
 
 
@@ -361,9 +394,26 @@ def test_a_line_that_nobody_knows_is_a_break_and_the_day_is_red(
         f"✗ {DAY}: expected 180,000 VND, received 51,000 VND, booked 51,000 VND, open breaks 3"
     )
     assert (
-        "cong4: the day is red: the sums differ by 129,000 VND, and 3 breaks or awaited sums are open\n"
-        == run.err
+        "cong4: the day is red: the sums differ by 129,000 VND, 180,000 VND are in transit, "
+        "3 breaks or awaited sums are open\n" == run.err
     )
+
+
+def test_a_day_without_a_statement_is_red_and_says_so(connection: Connection, run: Run) -> None:
+    assert connection is not None
+    told = json.loads(run("close", "--day", DAY, "--account", ACCOUNT, "--json", code=1))
+    assert (False, ["no_statement"]) == (told["green"], told["reasons"])
+    assert "cong4: the day is red: no statement covers it\n" == run.err
+
+
+def test_money_out_is_told_with_its_sign(connection: Connection, run: Run, tmp_path: Path) -> None:
+    assert connection is not None
+    path = _statement(tmp_path / "s", ("PHI NGAN HANG", -11_000))
+    run("statement", "import", path, "--account", ACCOUNT)
+    assert [
+        f"{DAY}  -11,000 VND  FT0  break: unexplained_debit",
+        "1 lines looked at: 0 VND matched, -11,000 VND in breaks",
+    ] == run("reconcile", "--account", ACCOUNT).splitlines()
 
 
 def test_another_days_lines_are_matched_too_and_not_told(

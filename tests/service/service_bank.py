@@ -9,6 +9,7 @@ from service_wires import ipn
 from service_world import ACCOUNT, FEE_VND, World
 
 from gateway.domain.close import DayClose
+from gateway.domain.matching import Decision
 from gateway.service import finance
 from sandbox import mt940
 from sandbox.mt940 import Entry, Statement
@@ -38,8 +39,9 @@ class Day:
         self.say_paid(reference, on=on)
         return payment_id, reference
 
-    def say_paid(self, reference: str, *, on: date | None = None) -> None:
-        paid_at = f"{on or self.on:%Y%m%d}095500"
+    def say_paid(self, reference: str, *, on: date | None = None, at: str = "095500") -> None:
+        """VNPAY tells of a success, in its own time; each time it is another one."""
+        paid_at = f"{on or self.on:%Y%m%d}{at}"
         message = ipn(reference, number=str(next(NUMBERS)), paid_at=paid_at)
         self.world.hear("vnpay", message, self.noon + timedelta(days=1))
 
@@ -47,15 +49,15 @@ class Day:
         made = Statement("970418", ACCOUNT, self.on, 1_000_000, entries)
         return mt940.render(replace(made, **changes)).encode()  # type: ignore[arg-type]  # as named in the class
 
-    def take_in(self, *entries: Entry) -> str | None:
-        data = self.file(entries)
+    def take_in(self, *entries: Entry, on: date | None = None) -> str | None:
+        data = self.file(entries, on=on or self.on)
         return finance.import_statement(
             self.world.context, data, account=ACCOUNT, profile="mt940"
         ).statement_id
 
     def reconcile(self) -> list[tuple[str | None, str]]:
         """For each line that was looked at now: the payment that it is for, and why."""
-        decisions = finance.reconcile(self.world.context, ACCOUNT, self.noon)
+        decisions = self.decisions()
         query = "SELECT payment_id FROM attempts WHERE id = :id"
         return [
             (
@@ -64,6 +66,9 @@ class Day:
             )
             for each in decisions
         ]
+
+    def decisions(self) -> Sequence[Decision]:
+        return finance.reconcile(self.world.context, ACCOUNT, self.noon)
 
     def close(self, on: date | None = None) -> DayClose:
         return finance.close_day(self.world.context, on or self.on, ACCOUNT, self.noon)
@@ -79,3 +84,9 @@ class Day:
             "WHERE l.booked_on = :on AND e.subject_kind = 'statement_line' GROUP BY l.account"
         )
         return dict(self.world.rows(query, on=self.on))
+
+    def alarms(self, on: date | None = None) -> list[str]:
+        """The alarms about a day that are open."""
+        subject = f"{on or self.on}:{ACCOUNT}"
+        query = "SELECT name FROM alarms WHERE subject = :subject AND closed_at IS NULL"
+        return [name for (name,) in self.world.rows(query, subject=subject)]

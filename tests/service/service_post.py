@@ -7,6 +7,7 @@ from datetime import datetime
 from service_world import World
 
 from gateway.domain.delivery import DeliveryState
+from gateway.domain.errors import Unreachable
 from gateway.ports import (
     OrderAnswer,
     OrderVerdict,
@@ -33,6 +34,8 @@ class Post:
     before: Callable[[], None] = lambda: None
     after: Callable[[], None] = lambda: None
     verdict: OrderVerdict = OrderVerdict.ACCEPTED
+    codes: dict[str, DeliveryState] = field(default_factory=dict)
+    away: bool = False
 
     def order(self, order: ParcelOrder) -> OrderAnswer:
         self.before()
@@ -50,9 +53,14 @@ class Post:
         raise NotImplementedError
 
     def tracking(self, cursor: str | None, limit: int) -> TrackingPage:
+        if self.away:
+            raise Unreachable("the post is away")
         at = int(cursor or "0")
         events = tuple(self.feed[at : at + limit])
         return TrackingPage(events, str(at + len(events)), more=at + len(events) < len(self.feed))
+
+    def meaning_of(self, code: str) -> DeliveryState | None:
+        return self.codes.get(code)
 
     def tell(
         self, order_number: str, meaning: DeliveryState | None, at: datetime, *, source_id: str | None = None

@@ -117,5 +117,27 @@ def not_found_at_vnpay(asked: Mapping[str, str]) -> HttpAnswer:
     return _json(vnpay_wire.signed_answer(VNPAY_SECRET, fields, vnpay_wire.QUERY_ANSWER))
 
 
+def paid_at_vnpay(reference: str) -> Callable[[HttpRequest], HttpAnswer]:
+    """VNPAY's answer about a try that was paid."""
+
+    def answer(_: HttpRequest) -> HttpAnswer:
+        fields = {
+            "vnp_ResponseId": "q1",
+            "vnp_Command": "querydr",
+            "vnp_ResponseCode": "00",
+            "vnp_TmnCode": TMN_CODE,
+            "vnp_TxnRef": reference,
+            "vnp_Amount": str(FEE_VND * 100),
+            "vnp_BankCode": "NCB",
+            "vnp_PayDate": PAID_AT,
+            "vnp_TransactionNo": f"9{reference[-6:].encode().hex()}",
+            "vnp_TransactionType": "01",
+            "vnp_TransactionStatus": "00",
+        }
+        return _json(vnpay_wire.signed_answer(VNPAY_SECRET, fields, vnpay_wire.QUERY_ANSWER))
+
+    return answer
+
+
 def _json(document: Mapping[str, object]) -> HttpAnswer:
     return HttpAnswer(200, json.dumps(document).encode(), {"content-type": "application/json"})

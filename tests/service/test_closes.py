@@ -6,6 +6,7 @@ import pytest
 from service_bank import Day, line
 from service_world import ACCOUNT, FEE_VND, World, at_once
 
+from gateway.domain.close import Red
 from gateway.domain.errors import NotFound
 from gateway.service import finance
 
@@ -29,7 +30,7 @@ def figures(day: Day) -> tuple[bool, int, int, int, int, int]:
 
 
 def test_a_day_is_red_until_all_its_money_is_there_and_explained_and_then_green(day: Day) -> None:
-    assert (True, 0, 0, 0, 0, 0) == figures(day)
+    assert (False, 0, 0, 0, 0, 0) == figures(day)
     codes = [day.paid()[1] for _ in range(2)]
     assert (False, 2 * FEE_VND, 0, 0, 2, 2 * FEE_VND) == figures(day)
     day.take_in(line(codes[0]))
@@ -61,18 +62,75 @@ def test_a_day_whose_sums_agree_by_chance_is_red_while_a_line_is_unexplained(day
     assert (False, FEE_VND, FEE_VND, FEE_VND, 2, 0) == figures(day)
 
 
-def test_money_that_the_bank_shows_a_day_later_is_matched_and_both_days_say_by_how_much_they_differ(
+def test_money_paid_at_midnight_is_in_transit_until_the_next_day_shows_it_and_then_both_days_are_green(
     day: Day,
 ) -> None:
     before = day.on - timedelta(days=1)
-    payment_id, code = day.paid(on=before)
+    payment_id, code = day.world.started(day.case_code)
+    day.say_paid(code, on=before, at="235930")
+    day.take_in(on=before)
+    close = day.close(before)
+    assert (FEE_VND, 0, 0, FEE_VND) == (
+        close.expected_vnd,
+        close.received_vnd,
+        close.booked_vnd,
+        close.in_transit_vnd,
+    )
+    assert (Red.SUMS_DIFFER, Red.IN_TRANSIT, Red.OPEN_BREAKS) == close.reasons
     day.take_in(line(code))
     assert [(payment_id, "by_reference")] == day.reconcile()
     closes = [day.close(each) for each in (before, day.on)]
-    assert [(False, FEE_VND, 0), (False, 0, FEE_VND)] == [
-        (close.green, close.expected_vnd, close.received_vnd) for close in closes
+    assert [(True, FEE_VND, FEE_VND, FEE_VND, 0), (True, 0, 0, 0, 0)] == [
+        (each.green, each.expected_vnd, each.received_vnd, each.booked_vnd, each.in_transit_vnd)
+        for each in closes
     ]
-    assert [FEE_VND, FEE_VND] == [close.difference_vnd for close in closes]
+
+
+def test_a_day_that_no_statement_covers_is_red_and_one_without_money_is_green_once_covered(day: Day) -> None:
+    assert (Red.NO_STATEMENT,) == day.close().reasons
+    day.take_in(on=day.on + timedelta(days=1))
+    assert (Red.NO_STATEMENT,) == day.close().reasons
+    day.take_in()
+    assert () == day.close().reasons
+
+
+def test_a_day_with_money_out_that_nothing_explains_is_red(day: Day) -> None:
+    _, code = day.paid()
+    day.take_in(line(code), line(f"REVERSAL {code}", -FEE_VND, "FT2"))
+    assert (False, FEE_VND, 0, 0, 3, FEE_VND) == figures(day)
+    day.reconcile()
+    assert (False, FEE_VND, 0, 0, 1, FEE_VND) == figures(day)
+
+
+def test_money_that_comes_into_a_day_that_was_closed_green_rings_until_it_is_closed_again(day: Day) -> None:
+    _, code = day.paid()
+    day.take_in(line(code))
+    day.reconcile()
+    assert day.close().green
+    assert [] == day.alarms()
+    day.say_paid(code)
+    day.reconcile()
+    assert ["closed_day_changed"] == day.alarms()
+    assert not day.close().green
+    assert [] == day.alarms()
+
+
+def test_the_close_of_a_later_day_looks_at_the_days_before_it(day: Day) -> None:
+    _, code = day.paid()
+    day.take_in(line(code))
+    day.reconcile()
+    assert day.close().green
+    day.take_in(line(code), line("chuyen tien", bank_ref="FT2"))
+    day.close(day.on + timedelta(days=1))
+    assert ["closed_day_changed"] == day.alarms()
+
+
+def test_a_day_that_was_closed_red_may_change_in_silence(day: Day) -> None:
+    _, code = day.paid()
+    assert not day.close().green
+    day.take_in(line(code))
+    day.reconcile()
+    assert [] == day.alarms()
 
 
 def test_a_day_closed_again_replaces_the_close_and_tells_both(day: Day) -> None:

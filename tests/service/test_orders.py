@@ -12,7 +12,7 @@ from service_world import NOW, World, at_once, minutes
 from gateway.domain.delivery import DeliveryState
 from gateway.domain.errors import Forbidden, NotFound, OutcomeUnknown, ReferenceConflict, Refused, Unreachable
 from gateway.ports import OrderVerdict
-from gateway.service import behind, cases, deliveries
+from gateway.service import behind, cases, deliveries, parcel_feed
 from gateway.service.context import Context
 
 pytestmark = pytest.mark.service
@@ -150,7 +150,7 @@ def test_an_answer_that_comes_after_the_feed_told_more_takes_nothing_back(office
     def deliver_meanwhile() -> None:
         for minute, meaning in enumerate((DeliveryState.ACCEPTED, DeliveryState.DELIVERED)):
             office.post.tell(office.case_code, meaning, minutes(minute))
-        deliveries.read_feed(office.context, office.post, NOW)
+        parcel_feed.read_feed(office.context, office.post, NOW)
 
     office.post.after = deliver_meanwhile
     assert "delivered" == office.send()

@@ -1,7 +1,7 @@
 """Money that came for nothing is real, and owed back; a case that ended asks for no more."""
 
 import pytest
-from service_wires import ipn
+from service_wires import ipn, paid_at_vnpay, platform
 from service_world import FEE_VND, NOW, World, nobody_listens
 
 from gateway.domain.errors import Forbidden, OutcomeUnknown, Unreachable
@@ -74,18 +74,26 @@ def test_another_line_than_the_cases_own_is_owed_by_itself(world: World) -> None
     assert ("paid", []) == (world.found(second).state, world.obligations(second))
 
 
-def test_another_way_to_pay_is_offered_only_after_the_first_was_asked_about(world: World) -> None:
+def test_another_way_to_pay_begins_only_after_the_first_was_asked_about(world: World) -> None:
     """Failure X11: the call-back of the first may be lost."""
-
-    def unclear(_: HttpRequest) -> HttpAnswer:
-        raise OutcomeUnknown("no answer")
-
-    payment_id, _ = world.started(world.case())
-    world.wire.answer = unclear
+    payment_id, reference = world.started(world.case())
+    world.wire.answer = paid_at_vnpay(reference)
     with pytest.raises(Forbidden):
         world.start(payment_id, "dvcqg")
+    assert ("paid", ["succeeded"]) == (world.found(payment_id).state, world.tries(payment_id))
     assert 1 == len(world.wire.asked), "the first provider was asked, the second not"
-    assert ["sent"] == world.tries(payment_id)
+
+
+def test_a_provider_that_is_down_bars_no_other_way(world: World) -> None:
+    def down_but_the_platform(request: HttpRequest) -> HttpAnswer:
+        if b"vnp_TxnRef" in (request.body or b""):
+            raise OutcomeUnknown("no answer")
+        return platform()(request)
+
+    payment_id, _ = world.started(world.case())
+    world.wire.answer = down_but_the_platform
+    assert "sent" == world.start(payment_id, "dvcqg").state
+    assert 2 == len(world.wire.asked)
 
 
 def test_a_provider_that_was_not_reached_leaves_the_payment_as_it_was(world: World) -> None:

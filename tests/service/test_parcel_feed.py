@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from gateway.domain.delivery import DeliveryEvent, DeliveryState
 from gateway.domain.errors import OutcomeUnknown
 from gateway.ports import ParcelEvent
-from gateway.service import deliveries
+from gateway.service import deliveries, parcel_feed
 from gateway.service.context import Context
 from gateway.store import deliveries as store
 
@@ -42,7 +42,7 @@ class Route:
         """Read the feed to its end; returns how many events were new."""
         total = 0
         while len(self.post.feed) > int(self.cursor or "0"):
-            total += deliveries.read_feed(self.context, self.post, NOW)
+            total += parcel_feed.read_feed(self.context, self.post, NOW)
         return total
 
     @property
@@ -82,7 +82,7 @@ def test_events_in_any_order_and_repeated_give_the_same_state(
     journey: Sequence[DeliveryState],
     end: DeliveryState,
 ) -> None:
-    monkeypatch.setattr(deliveries, "FEED_PAGE", page)
+    monkeypatch.setattr(parcel_feed, "FEED_PAGE", page)
     made = []
     for order in permutations(range(4)):
         made.append(delivery := route.order())
@@ -112,6 +112,51 @@ def test_x28_a_code_that_nobody_knows_moves_nothing_and_is_kept_with_an_alarm(ro
     assert ["unknown_postal_code"] == route.world.alarms(f"{route.post.name}:999")
     kept = "SELECT code, meaning FROM parcel_events WHERE operator = :post"
     assert [("999", None)] == route.world.rows(kept, post=route.post.name)
+
+
+def test_x20_an_event_that_cannot_be_read_stops_nobody_else(route: Route) -> None:
+    delivery = route.order()
+    route.post.tell(delivery.order_number, S.ACCEPTED, minutes(1))
+    route.post.feed.append(
+        replace(route.post.feed[0], source_id="bad", order_number="", code="?4a", meaning=None)
+    )
+    route.post.tell(delivery.order_number, S.IN_TRANSIT, minutes(2))
+    assert 3 == route.read()
+    assert "in_transit" == route.found(delivery).state
+    assert ["unreadable_parcel_event"] == route.world.alarms(f"{route.post.name}:?4a")
+    assert [] == route.world.alarms(f"{route.post.name}:")
+    kept = (
+        "SELECT order_number, code, meaning FROM parcel_events WHERE source_id = 'bad' AND operator = :post"
+    )
+    assert [("", "?4a", None)] == route.world.rows(kept, post=route.post.name)
+
+
+def test_x28_events_are_read_again_once_their_code_is_known(route: Route) -> None:
+    first, second = route.order(), route.order()
+    for minute, each in enumerate((first, second)):
+        route.post.tell(each.order_number, None, minutes(minute))
+    route.post.feed.append(replace(route.post.feed[0], source_id="bad", code="?999"))
+    route.read()
+    assert 0 == parcel_feed.read_again(route.context, route.post, NOW)
+    route.post.codes["999"] = S.DELIVERED
+    assert 2 == parcel_feed.read_again(route.context, route.post, NOW)
+    for minute, each in enumerate((first, second)):
+        found = route.found(each)
+        assert ("delivered", minutes(minute)) == (found.state, found.handed_over_at)
+        assert 1 == route.world.types(each.id).count("delivery.handed_over")
+    closed = "SELECT closed_at FROM alarms WHERE name = 'unknown_postal_code' AND subject = :subject"
+    assert route.world.one(closed, subject=f"{route.post.name}:999") == NOW
+    assert 0 == parcel_feed.read_again(route.context, route.post, NOW)
+
+
+def test_what_is_read_again_takes_its_place_among_what_came_after_it(route: Route) -> None:
+    delivery = route.order()
+    route.post.tell(delivery.order_number, None, minutes(1))
+    route.post.tell(delivery.order_number, S.OUT_FOR_DELIVERY, minutes(2))
+    route.read()
+    route.post.codes["999"] = S.IN_TRANSIT
+    assert 1 == parcel_feed.read_again(route.context, route.post, NOW)
+    assert "out_for_delivery" == route.found(delivery).state
 
 
 def test_a_parcel_that_we_never_gave_moves_nothing_and_raises_an_alarm(route: Route) -> None:
@@ -213,7 +258,7 @@ def test_the_cursor_of_the_feed_moves_only_with_its_events(route: Route) -> None
         route.found(first).state,
         route.found(second).state,
     )
-    assert 0 == deliveries.read_feed(route.context, route.post, NOW)
+    assert 0 == parcel_feed.read_feed(route.context, route.post, NOW)
 
 
 def test_readers_at_once_take_each_event_once(route: Route) -> None:
@@ -222,6 +267,6 @@ def test_readers_at_once_take_each_event_once(route: Route) -> None:
         route.post.tell(delivery.order_number, S.IN_TRANSIT, NOW + timedelta(seconds=second))
         for second in range(20)
     ]
-    totals = at_once(6, lambda _: deliveries.read_feed(route.context, route.post, NOW))
+    totals = at_once(6, lambda _: parcel_feed.read_feed(route.context, route.post, NOW))
     assert len(events) == sum(totals)
     assert 1 == route.world.types(delivery.id).count("delivery.moved")

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from service_bank import Day, line
-from service_wires import confirm, platform
-from service_world import ACCOUNT, FEE_VND, World, at_once
+from service_world import ACCOUNT, AGENCY, FEE_VND, World, at_once
 
 from gateway.domain.errors import Malformed, NotFound
+from gateway.domain.statement import Statement
 from gateway.service import finance, payments
 from gateway.store import finance as finance_store
 
@@ -149,12 +150,15 @@ def test_a_line_whose_money_another_one_takes_at_the_same_moment_waits_for_the_n
     world = day.world
     _, code = day.paid()
     day.take_in(line(code), line(code, bank_ref="FT2"))
-    first = world.one("SELECT min(id) FROM statement_lines WHERE value_on = :on", on=day.on)
-    attempt_id = world.one("SELECT id FROM attempts WHERE reference = :r", r=code)
+    second = world.one("SELECT max(id) FROM statement_lines WHERE value_on = :on", on=day.on)
+    event_id = world.one(
+        "SELECT e.id FROM events e JOIN payments p ON p.id = e.subject_id "
+        "WHERE e.type = 'payment.succeeded' AND p.order_code = :code",
+        code=code,
+    )
+    taken = finance_store.Match(second, event_id, None, "matched", "by_reference")
     with ThreadPoolExecutor(1) as pool, world.transaction() as holder:
-        finance_store.add_match(
-            holder, line_id=first, attempt_id=attempt_id, kind="matched", reason="by_reference"
-        )
+        assert finance_store.add_match(holder, taken)
         decided = pool.submit(day.reconcile)
         world.until_waiting(1)
         holder.commit()
@@ -195,23 +199,6 @@ def test_money_that_came_for_a_cancelled_payment_is_matched(day: Day) -> None:
     assert [(payment_id, "by_reference")] == day.reconcile()
 
 
-def test_the_money_of_a_second_try_is_matched_with_that_try(day: Day) -> None:
-    world = day.world
-    payment_id, reference = world.started(day.case_code)
-    world.wire.answer = platform()
-    second = world.start(payment_id, "dvcqg").reference
-    said = confirm(second, number=f"VNP-{second}", paid_at=f"{day.on:%Y%m%d}095500")
-    world.hear("dvcqg", said, day.noon)
-    day.say_paid(reference)
-    day.take_in(line(f"nop {second}"), line(f"nop {reference}"))
-    assert [(payment_id, "by_reference")] * 2 == day.reconcile()
-    query = (
-        "SELECT a.reference FROM matches m JOIN attempts a ON a.id = m.attempt_id WHERE payment_id = :id "
-        "ORDER BY m.line_id"
-    )
-    assert [(second,), (reference,)] == world.rows(query, id=payment_id)
-
-
 def test_a_line_is_booked_once_however_often_and_by_how_many_it_is_looked_at(day: Day) -> None:
     codes = [day.paid()[1] for _ in range(5)]
     day.take_in(*(line(code, bank_ref=f"FT{n}") for n, code in enumerate(codes)))
@@ -221,10 +208,69 @@ def test_a_line_is_booked_once_however_often_and_by_how_many_it_is_looked_at(day
     assert {f"bank:{ACCOUNT}": 5 * FEE_VND, "provider:vnpay": -5 * FEE_VND} == day.booked()
 
 
-def test_money_that_goes_out_is_kept_and_not_matched(day: Day) -> None:
-    _, code = day.paid()
-    day.take_in(line(f"tra lai {code}", -FEE_VND))
-    assert ([-FEE_VND], []) == (day.lines(), day.reconcile())
+@pytest.mark.parametrize("work", ["reconcile", "close"])
+def test_one_at_a_time_matches_or_closes_on_an_account(day: Day, work: str) -> None:
+    with ThreadPoolExecutor(1) as pool, day.world.transaction() as holder:
+        finance_store.lock_books(holder, "another account")
+        pool.submit(getattr(day, work)).result(10)
+        finance_store.lock_books(holder, ACCOUNT)
+        done = pool.submit(getattr(day, work))
+        day.world.until_waiting(1)
+        holder.commit()
+        done.result(10)
+
+
+def test_breaks_that_many_explain_at_once_are_explained_once(day: Day) -> None:
+    references = [day.world.started(day.case_code)[1] for _ in range(6)]
+    day.take_in(*(line(each, bank_ref=f"FT{n}") for n, each in enumerate(references * 2)))
+    assert 12 == len(day.reconcile())
+    for each in references:
+        day.say_paid(each)
+    assert 6 == sum(at_once(4, lambda _: len(day.reconcile())))
+    query = (
+        "SELECT m.kind, count(*) FROM matches m JOIN statement_lines l ON l.id = m.line_id WHERE value_on = :on "
+        "GROUP BY m.kind ORDER BY m.kind"
+    )
+    assert [("break", 6), ("matched", 6)] == day.world.rows(query, on=day.on)
+    total_vnd = 12 * FEE_VND
+    assert {
+        f"bank:{ACCOUNT}": total_vnd,
+        f"unmatched:{ACCOUNT}": 6 * FEE_VND - total_vnd,
+        "provider:vnpay": -6 * FEE_VND,
+    } == day.booked()
+
+
+def test_money_for_one_agency_on_the_account_of_another_is_a_break_that_says_so(day: Day) -> None:
+    world, other = day.world, "9876543210"
+    agencies = {"H28": AGENCY, "H29": replace(AGENCY, code="H29", account=other)}
+    context = replace(world.context, agencies=agencies)
+    payment_id, code = day.paid()
+    data = day.file([line(code), line("C4 khong ro", bank_ref="FT2")], account=other)
+    finance.import_statement(context, data, account=other, profile="mt940")
+    told = finance.reconcile(context, other, day.noon)
+    assert ["wrong_account", "no_reference"] == [each.reason.value for each in told]
+    day.take_in(line(code))
+    assert [(payment_id, "by_reference")] == day.reconcile()
+
+
+def test_a_line_of_no_money_is_kept_and_moves_nothing(day: Day) -> None:
+    data = day.file([line("phi", 1)]).replace(b"C1,", b"C0,").replace(b"VND1000001,", b"VND1000000,")
+    finance.import_statement(day.world.context, data, account=ACCOUNT, profile="mt940")
+    assert ([0], [], {}) == (day.lines(), day.reconcile(), day.booked())
+    assert day.close().green
+
+
+def test_lines_of_an_account_that_no_agency_has_are_not_matched(day: Day) -> None:
+    with pytest.raises(NotFound):
+        finance.reconcile(day.world.context, "999", day.noon)
+
+
+def test_a_statement_in_another_currency_is_refused_whatever_the_format_lets_through(day: Day) -> None:
+    world = day.world
+    foreign = Statement(ACCOUNT, "USD", "1", 0, day.on, 0, day.on, ())
+    context = replace(world.context, formats={"plain": lambda _: foreign})
+    with pytest.raises(Malformed, match="currency"):
+        finance.import_statement(context, b"x", account=ACCOUNT, profile="plain")
 
 
 def test_who_paid_stands_sealed_in_the_database(day: Day) -> None:

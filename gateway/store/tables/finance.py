@@ -72,13 +72,13 @@ matches = Table(
     "matches",
     metadata,
     Column("line_id", BigInteger, ForeignKey("statement_lines.id"), primary_key=True),
+    # the event whose money the line shows: one success of a try, or a refund's; None for a break
+    Column("event_id", BigInteger),
     Column("attempt_id", Text, ForeignKey("attempts.id")),
     words("kind"),
     words("reason"),
     moment("created_at"),
-    Index(
-        "uq_matches_attempt_id", "attempt_id", unique=True, postgresql_where=text("attempt_id IS NOT NULL")
-    ),
+    Index("uq_matches_event_id", "event_id", unique=True, postgresql_where=text("event_id IS NOT NULL")),
 )
 
 day_closes = Table(
@@ -89,6 +89,7 @@ day_closes = Table(
     vnd("expected_vnd"),
     vnd("received_vnd"),
     vnd("booked_vnd"),
+    vnd("in_transit_vnd", default="0"),
     Column("open_breaks", Integer, nullable=False),
     Column("green", Boolean, nullable=False),
     moment("created_at"),

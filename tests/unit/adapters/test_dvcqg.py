@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters import dvcqg
+from adapters import dvcqg, dvcqg_wire
 from gateway.domain.errors import BadSignature, GatewayError, InputError, Malformed, Misconfigured, Refused
 from gateway.ports import (
     Agency,
@@ -62,7 +62,7 @@ def document(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()
 
 
-def signed(facts: Mapping[str, object], order: str = dvcqg.CONFIRM_ORDER) -> dict[str, object]:
+def signed(facts: Mapping[str, object], order: str = dvcqg_wire.CONFIRM_ORDER) -> dict[str, object]:
     """`facts` with the code that the rule gives them, made here without the adapter."""
     told = [facts.get(name) for name in order.split("|")]
     text = "|".join(["" if value is None else str(value) for value in told] + [SETTINGS.secret])
@@ -90,9 +90,9 @@ def test_the_worked_init_is_made_as_its_vector_says() -> None:
 
 def test_the_worked_string_is_hashed_as_its_vector_says() -> None:
     for name, order in (
-        ("init", dvcqg.INIT_ORDER),
-        ("query", dvcqg.QUERY_ORDER),
-        ("confirm", dvcqg.CONFIRM_ORDER),
+        ("init", dvcqg_wire.INIT_ORDER),
+        ("query", dvcqg_wire.QUERY_ORDER),
+        ("confirm", dvcqg_wire.CONFIRM_ORDER),
     ):
         vector = VECTORS[f"dvcqg_{name}"]
         assert order.split("|") == vector["fields_in_order"]
@@ -154,7 +154,7 @@ def test_every_init_of_ours_is_signed_by_the_rule_and_adds_up(
     lines = tuple(FeeLine("phi", f"P{n}", "Phí", amount) for n, amount in enumerate([*sums, 1]))
     made = replace(ORDER, description=description, lines=lines, amount_vnd=sum(sums) + 1, reference=reference)
     sent = json.loads(dvcqg.encode_init(SETTINGS, made).body)
-    assert sent["MaXacThuc"] == signed(sent, dvcqg.INIT_ORDER)["MaXacThuc"]
+    assert sent["MaXacThuc"] == signed(sent, dvcqg_wire.INIT_ORDER)["MaXacThuc"]
     assert sent["ThongTinGiaoDich"].count("|") == 0
     for part in ("PhiLePhi", "DSKhoanNop"):
         assert sum(int(line["SoTien"]) for line in sent["ThongTinBienLai"][part]) == sum(sums) + 1
@@ -251,7 +251,14 @@ JSON = st.recursive(
     max_leaves=5,
 )
 NAMES = st.sampled_from(
-    [*dvcqg.CONFIRM_ORDER.split("|"), "MaXacThuc", "TrangThaiGD", "UrlThanhToan", "error_code", "message"]
+    [
+        *dvcqg_wire.CONFIRM_ORDER.split("|"),
+        "MaXacThuc",
+        "TrangThaiGD",
+        "UrlThanhToan",
+        "error_code",
+        "message",
+    ]
 )
 
 
@@ -303,7 +310,7 @@ def test_the_state_of_a_transaction_makes_one_outcome(state: object, outcome: Ou
 
 
 def test_the_fields_under_the_code_of_a_query_answer_can_be_agreed_otherwise() -> None:
-    order = f"{dvcqg.CONFIRM_ORDER}|TrangThaiGD"
+    order = f"{dvcqg_wire.CONFIRM_ORDER}|TrangThaiGD"
     settings = replace(SETTINGS, query_answer_order=order)
     genuine = signed({**FACTS, "TrangThaiGD": "3"}, order)
     assert ask(genuine, settings).outcome == Outcome.PENDING

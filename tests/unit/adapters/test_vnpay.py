@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters import vnpay
+from adapters import vnpay, vnpay_wire
 from gateway.domain.errors import BadSignature, GatewayError, InputError, Malformed, Misconfigured, Refused
 from gateway.ports import (
     Agency,
@@ -85,8 +85,8 @@ def reading(query: bytes) -> Report | type[Exception]:
 
 
 def ask(fields: dict[str, object]) -> Report:
-    text = "|".join(str(fields.get(name, "")) for name in vnpay.QUERY_ANSWER_ORDER.split("|"))
-    body = json.dumps({**fields, "vnp_SecureHash": vnpay.sign(SECRET, text.encode())}).encode()
+    text = "|".join(str(fields.get(name, "")) for name in vnpay_wire.QUERY_ANSWER_ORDER.split("|"))
+    body = json.dumps({**fields, "vnp_SecureHash": vnpay_wire.sign(SECRET, text.encode())}).encode()
     return vnpay.Vnpay(SETTINGS, Fixed(body)).query("GW2511240001", CREATED, NOW, "REQ0001")
 
 
@@ -99,7 +99,7 @@ def test_the_worked_pay_url_is_signed_as_its_vector_says() -> None:
     vector = VECTORS["vnpay_pay_url"]
     query = urlsplit(vector["url"]).query
     fields = {name: value for name, value in parse_qsl(query) if name != "vnp_SecureHash"}
-    assert vnpay.signed_query({**fields, "vnp_BankCode": ""}, vector["secret"]) == query
+    assert vnpay_wire.signed_query({**fields, "vnp_BankCode": ""}, vector["secret"]) == query
 
 
 def test_a_pay_url_carries_the_order_and_no_accents() -> None:
@@ -199,7 +199,7 @@ def test_an_ipn_is_checked_over_its_raw_text_whatever_encoder_wrote_it() -> None
 def test_an_ipn_whose_pairs_were_signed_in_the_order_they_came_in_is_genuine_too() -> None:
     signed, _, _ = VECTORS["vnpay_ipn_ok"]["query"].rpartition("&")
     turned = "&".join(reversed(signed.split("&")))
-    assert read(f"{turned}&vnp_SecureHash={vnpay.sign(SECRET, turned.encode())}").outcome == Outcome.PAID
+    assert read(f"{turned}&vnp_SecureHash={vnpay_wire.sign(SECRET, turned.encode())}").outcome == Outcome.PAID
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_only_two_successes_are_paid(response: str, status: str) -> None:
 
 def test_a_payment_is_not_lost_over_an_unreadable_time() -> None:
     signed = VECTORS["vnpay_ipn_ok"]["string_to_sign"].replace("20251124083211", "24-11-2025")
-    report = read(f"{signed}&vnp_SecureHash={vnpay.sign(SECRET, signed.encode())}")
+    report = read(f"{signed}&vnp_SecureHash={vnpay_wire.sign(SECRET, signed.encode())}")
     assert (report.outcome, report.occurred_at) == (Outcome.PAID, None)
 
 
@@ -262,7 +262,7 @@ def test_any_bytes_as_a_query_are_refused_within_the_error_tree(query: bytes) ->
 def test_whatever_else_is_signed_changes_no_fact_or_is_malformed(name: bytes, value: bytes) -> None:
     genuine = VECTORS["vnpay_ipn_ok"]["query"]
     signed = VECTORS["vnpay_ipn_ok"]["string_to_sign"].encode() + b"&" + name + b"=" + value
-    query = signed + b"&vnp_SecureHash=" + vnpay.sign(SECRET, signed).encode()
+    query = signed + b"&vnp_SecureHash=" + vnpay_wire.sign(SECRET, signed).encode()
     assert reading(query) in (read(genuine), Malformed)
 
 
@@ -328,7 +328,9 @@ def test_a_refused_query_says_nothing_of_the_payment_and_a_forged_refusal_is_no_
 @pytest.mark.parametrize("pair", ["", "&vnp_TxnRef="])
 def test_an_ipn_about_no_order_is_malformed(pair: str) -> None:
     signed = VECTORS["vnpay_ipn_ok"]["string_to_sign"].replace("&vnp_TxnRef=GW2511240001", pair)
-    assert reading(f"{signed}&vnp_SecureHash={vnpay.sign(SECRET, signed.encode())}".encode()) == Malformed
+    assert (
+        reading(f"{signed}&vnp_SecureHash={vnpay_wire.sign(SECRET, signed.encode())}".encode()) == Malformed
+    )
 
 
 @given(st.binary(max_size=300))
@@ -339,7 +341,7 @@ def test_any_bytes_as_an_answer_are_refused_within_the_error_tree(body: bytes) -
 
 @given(
     st.dictionaries(
-        st.sampled_from([*vnpay.QUERY_ANSWER_ORDER.split("|"), "vnp_SecureHash", "other"]),
+        st.sampled_from([*vnpay_wire.QUERY_ANSWER_ORDER.split("|"), "vnp_SecureHash", "other"]),
         st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text()),
     )
 )

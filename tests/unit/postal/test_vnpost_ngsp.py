@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from gateway.domain.delivery import DeliveryState
 from gateway.domain.errors import Malformed, Refused
-from gateway.ports import HttpAnswer, HttpRequest, OrderVerdict, ParcelOrder, Party, PostalCapability
+from gateway.ports import (
+    HttpAnswer,
+    HttpRequest,
+    OrderVerdict,
+    ParcelOrder,
+    Party,
+    PostalCapability,
+    TrackingPage,
+)
 from postal.vnpost_ngsp import (
     FROM_THE_BEGINNING,
     Settings,
@@ -146,6 +154,10 @@ def test_orders_are_only_repeated_where_the_post_has_confirmed_that_it_knows_the
 # --- tracking ---
 
 
+def _page(*docs: dict[str, object]) -> TrackingPage:
+    return decode_tracking(_feed(*docs), SETTINGS, cursor=FROM_THE_BEGINNING, page_size=10)
+
+
 def _only_time(event_time: int) -> datetime:
     page = decode_tracking(
         _feed(_doc(1, EventTime=event_time)), SETTINGS, cursor=FROM_THE_BEGINNING, page_size=10
@@ -166,9 +178,11 @@ def test_the_time_of_an_event_is_read_by_its_magnitude(value: int, expected: dat
 
 
 @pytest.mark.parametrize("value", [0, -1, 10**10, 20_250_701_101_211, 2**63 - 1, -(2**63)])
-def test_an_impossible_time_is_malformed(value: int) -> None:
-    with pytest.raises(Malformed):
-        _only_time(value)
+def test_an_impossible_time_is_not_believed(value: int) -> None:
+    page = _page(_doc(1, EventTime=value))
+    assert [("?4", None, datetime(1970, 1, 1, tzinfo=UTC))] == [
+        (event.code, event.meaning, event.occurred_at) for event in page.events
+    ]
 
 
 def test_codes_of_the_settings_have_their_meaning() -> None:
@@ -203,12 +217,6 @@ def test_an_event_may_lack_all_that_is_not_needed() -> None:
         _feed(_doc(1), _doc(1)),
         _feed(_doc(0)),
         _feed(*(_doc(n) for n in range(1, 12))),
-        _feed(_doc(1, StatusCode="4")),
-        _feed(_doc(1, StatusCode=4.0)),
-        _feed(_doc(1, StatusCode=True)),
-        _feed(_doc(1, OrderNumber="")),
-        _feed(_doc(1, OrderNumber=None)),
-        _feed(_doc(1, EventTime="1751339531")),
         _feed(_doc(1, _id={"$oid": "xyz"})),
         _feed(_doc(1, _id={"$oid": "0" * 23 + "1\n"})),
         b'{"_returned":0}',
@@ -218,6 +226,83 @@ def test_an_event_may_lack_all_that_is_not_needed() -> None:
 def test_a_page_that_is_cut_mixed_up_or_of_other_types_is_malformed(body: bytes) -> None:
     with pytest.raises(Malformed):
         decode_tracking(body, SETTINGS, cursor=FROM_THE_BEGINNING, page_size=10)
+
+
+NUMBER = "H28-250630-0001"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"StatusCode": "4"}, (NUMBER, "?4")),
+        ({"StatusCode": "4a"}, (NUMBER, "?4a")),
+        ({"StatusCode": 4.0}, (NUMBER, "?")),
+        ({"StatusCode": True}, (NUMBER, "?")),
+        ({"StatusCode": None}, (NUMBER, "?")),
+        ({"StatusCode": {"$numberLong": "4"}}, (NUMBER, "?")),
+        ({"StatusCode": "9" * 99}, (NUMBER, "?" + "9" * 20)),
+        ({"StatusCode": 2**70}, (NUMBER, "?1180591620717411303424"[:21])),
+        ({"OrderNumber": ""}, ("", "?4")),
+        ({"OrderNumber": None}, ("", "?4")),
+        ({"OrderNumber": 7}, ("7", "?4")),
+        ({"OrderNumber": "A\x00B"}, ("AB", "?4")),
+        ({"OrderNumber": "A" * 101}, ("A" * 100, "?4")),
+        ({"EventTime": "1751339531"}, (NUMBER, "?4")),
+        ({"EventTime": None}, (NUMBER, "?4")),
+        ({"ItemCode": 7}, (NUMBER, "?4")),
+        ({"CustomerCode": 7, "OrderNumber": []}, ("", "?4")),
+    ],
+)
+def test_x20_an_event_that_cannot_be_read_is_kept_as_such_and_the_others_go_on(
+    changes: dict[str, object], expected: tuple[str, str]
+) -> None:
+    page = _page(_doc(1), _doc(2, **changes), _doc(3))
+    assert [DeliveryState.DELIVERED, None, DeliveryState.DELIVERED] == [
+        event.meaning for event in page.events
+    ]
+    assert expected == (page.events[1].order_number, page.events[1].code)
+    assert f"{3:024x}" == page.next_cursor
+
+
+def test_an_event_that_cannot_be_read_is_dated_by_its_id() -> None:
+    oid = f"{1_751_339_531:08x}{'0' * 16}"
+    page = _page(_doc(1, _id={"$oid": oid}, EventTime=0))
+    assert datetime(2025, 7, 1, 3, 12, 11, tzinfo=UTC) == page.events[0].occurred_at
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["OrderNumber", "EventTime", "StatusCode", "ItemCode", "POSID", "StatusMessage"]),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats()
+        | st.text()
+        | st.lists(st.integers(), max_size=2),
+    )
+)
+def test_whatever_stands_in_an_event_the_ones_around_it_are_read(changes: dict[str, object]) -> None:
+    events = _page(_doc(1), _doc(2, **changes), _doc(3)).events
+    assert [f"{n:024x}" for n in (1, 2, 3)] == [event.source_id for event in events]
+    assert DeliveryState.DELIVERED == events[0].meaning == events[2].meaning
+    middle = events[1]
+    assert "\x00" not in f"{middle.order_number}{middle.code}{middle.item_code}{middle.office}"
+    assert not (middle.code.startswith("?") and middle.meaning)
+
+
+def test_text_that_the_database_would_not_take_is_left_out_of_an_event() -> None:
+    event = _page(_doc(1, ItemCode="RB\x00", POSID="\x00", StatusMessage="a\x00b")).events[0]
+    assert ("RB", None, "ab") == (event.item_code, event.office, event.message)
+
+
+def test_a_code_that_is_set_later_has_its_meaning_from_then_on() -> None:
+    operator = VnpostNgsp(
+        _settings(tracking_codes={4: DeliveryState.DELIVERED, 6: DeliveryState.RETURNED}),
+        Door(HttpAnswer(status=200, body=b"")),
+        clock=lambda: datetime(2025, 7, 1, tzinfo=UTC),
+    )
+    expected = [DeliveryState.RETURNED, None, None, None]
+    assert expected == [operator.meaning_of(code) for code in ("6", "7", "?6", "06")]
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(1, "1"), (1000, "1000"), (5000, "1000")])

@@ -207,7 +207,7 @@ class VnpayCaller:
         created = url.split("vnp_CreateDate=")[1].split("&")[0]
         return self.press(self.open(url), result), created
 
-    def ask(self, order: str, fields: dict[str, object]) -> dict[str, str]:
+    def body(self, order: str, fields: dict[str, object]) -> dict[str, object]:
         """`order` names the signed fields, separated by blanks and without `vnp_`."""
         full: dict[str, object] = {
             "vnp_RequestId": secrets.token_hex(8),
@@ -220,13 +220,15 @@ class VnpayCaller:
         }
         text = "|".join(str(full.get(f"vnp_{name}", "")) for name in order.split())
         full.setdefault("vnp_SecureHash", self.sign(text))
-        answer = requests.post(
-            f"{self.url}/merchant_webapi/api/transaction", json=full, timeout=TIMEOUT_S
-        ).json()
-        assert isinstance(answer, dict)
-        return answer
+        return full
+
+    def post(self, body: dict[str, object], timeout_s: float = TIMEOUT_S) -> requests.Response:
+        return requests.post(f"{self.url}/merchant_webapi/api/transaction", json=body, timeout=timeout_s)
 
     def query(self, reference: str, created: str, **other: object) -> dict[str, str]:
+        return self.post(self.query_body(reference, created, **other)).json()
+
+    def query_body(self, reference: str, created: str, **other: object) -> dict[str, object]:
         fields: dict[str, object] = {
             "vnp_Command": "querydr",
             "vnp_TxnRef": reference,
@@ -234,11 +236,16 @@ class VnpayCaller:
             **other,
         }
         order = "RequestId Version Command TmnCode TxnRef TransactionDate CreateDate IpAddr OrderInfo"
-        return self.ask(order, fields)
+        return self.body(order, fields)
 
     def refund(
         self, reference: str, created: str, amount_vnd: int, kind: str, **other: object
     ) -> dict[str, str]:
+        return self.post(self.refund_body(reference, created, amount_vnd, kind, **other)).json()
+
+    def refund_body(
+        self, reference: str, created: str, amount_vnd: int, kind: str, **other: object
+    ) -> dict[str, object]:
         fields: dict[str, object] = {
             "vnp_Command": "refund",
             "vnp_TxnRef": reference,
@@ -253,7 +260,7 @@ class VnpayCaller:
             "RequestId Version Command TmnCode TransactionType TxnRef Amount TransactionNo TransactionDate"
             " CreateBy CreateDate IpAddr OrderInfo"
         )
-        return self.ask(order, fields)
+        return self.body(order, fields)
 
 
 @pytest.fixture
