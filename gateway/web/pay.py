@@ -18,6 +18,7 @@ from gateway.domain.errors import Forbidden, GatewayError, Misconfigured, NotFou
 from gateway.domain.machine import allowed
 from gateway.domain.money import format_vnd
 from gateway.domain.payment import PaymentEvent, PaymentState, PublicPayment
+from gateway.ports import Capability
 from gateway.service import attempts, tracking
 from gateway.service.attempts import Guest
 from gateway.service.cases import VIETNAM
@@ -130,7 +131,11 @@ def _page(payment: store.Payment, problem: str | None = None, status: int = 200)
         payment=payment,
         words=WORDS[rules.PUBLIC[state]],
         view=_view(state, has_problem=problem is not None),
-        providers=[(name, PROVIDER_NAMES.get(name, name)) for name in sorted(shared.providers)],
+        providers=[
+            (name, PROVIDER_NAMES.get(name, name))
+            for name, each in sorted(shared.providers.items())
+            if Capability.REDIRECT in each.capabilities
+        ],
         lines=[(line["kind"], line["name"], format_vnd(line["amount_vnd"])) for line in payment.lines],
         total=format_vnd(payment.amount_vnd),
         receipt_number=receipt.receipt_number if receipt and receipt.state == "issued" else None,
