@@ -19,6 +19,7 @@ from gateway.domain.errors import (
     OutcomeUnknown,
     Refused,
     Unreachable,
+    Unsupported,
 )
 from gateway.domain.payment import AttemptEvent, AttemptState, PaymentEvent, PaymentState
 from gateway.ports import Capability, FeeLine, Payer, PaymentProvider, Started, StartOrder
@@ -46,9 +47,13 @@ def start(
 ) -> store.Attempt:
     """Send the citizen to a provider: an attempt with where to go next, or in state `unknown`.
 
-    Raises `NotFound`, `Forbidden` (paid, over, still unclear), `Unreachable` and `Refused`.
+    Raises `NotFound`, `Unsupported` (no page to send anyone to), `Forbidden` (paid, over, still unclear),
+    `Unreachable` and `Refused`.
     """
     provider = find_provider(context, provider_name)
+    if Capability.REDIRECT not in provider.capabilities:
+        # before the intention: a try that nobody can be shown would leave the payment waiting for nothing
+        raise Unsupported("this provider cannot be paid at from here yet")
     payment, earlier = _look(context, payment_id)
     usable = _usable(earlier, provider_name, payment)
     if usable is not None:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from gateway.domain import ledger
 from gateway.domain.codes import make_order_code
@@ -57,6 +58,16 @@ def request(
     `refundable_vnd` is what the portal believes may be given back: another value is `PreconditionFailed`.
     Raises `NotFound`, `ReferenceConflict`, `PreconditionFailed`, `Forbidden` (more than one try brought).
     """
+    try:
+        return _request(context, caller, payment_id, wanted, now)
+    except IntegrityError:
+        # the same reference came at the same moment for another payment and won, or a wire reference was drawn twice
+        return _request(context, caller, payment_id, wanted, now)
+
+
+def _request(
+    context: Context, caller: Caller, payment_id: str, wanted: Mapping[str, Any], now: datetime
+) -> tuple[store.Refund, bool]:
     print_ = fingerprint({**wanted, "payment_id": payment_id})
     with context.engine.begin() as connection:
         payment = payment_store.find(connection, payment_id, caller.portal_id, lock=True)

@@ -133,7 +133,9 @@ def _page(payment: store.Payment, problem: str | None = None, status: int = 200)
         view=_view(state, has_problem=problem is not None),
         providers=[
             (name, PROVIDER_NAMES.get(name, name))
-            for name, each in sorted(shared.providers.items())
+            for name, each in sorted(
+                shared.providers.items(), key=lambda it: (it[0] != payment.wanted_provider, it[0])
+            )
             if Capability.REDIRECT in each.capabilities
         ],
         lines=[(line["kind"], line["name"], format_vnd(line["amount_vnd"])) for line in payment.lines],

@@ -1,12 +1,15 @@
 """Money that came for nothing is real, and owed back; a case that ended asks for no more."""
 
+from dataclasses import replace
+
 import pytest
 from service_wires import ipn, paid_at_vnpay, platform
-from service_world import FEE_VND, NOW, World, nobody_listens
+from service_world import FEE_VND, GUEST, NOW, World, nobody_listens
 
-from gateway.domain.errors import Forbidden, OutcomeUnknown, Unreachable
+from adapters import counter
+from gateway.domain.errors import Forbidden, OutcomeUnknown, Unreachable, Unsupported
 from gateway.ports import HttpAnswer, HttpRequest
-from gateway.service import behind, payments
+from gateway.service import attempts, behind, payments
 
 pytestmark = pytest.mark.service
 
@@ -106,3 +109,12 @@ def test_a_provider_that_was_not_reached_leaves_the_payment_as_it_was(world: Wor
 def test_the_provider_that_a_portal_wants_is_kept(world: World) -> None:
     payment_id = world.payment(world.case(), provider="dvcqg")
     assert "dvcqg" == world.found(payment_id).wanted_provider
+
+
+def test_a_provider_that_nobody_can_be_sent_to_leaves_no_try_behind(world: World) -> None:
+    till = counter.Counter(counter.Settings(), world.wire)
+    context = replace(world.context, providers={**world.context.providers, "counter": till})
+    payment_id = world.payment(world.case())
+    with pytest.raises(Unsupported):
+        attempts.start(context, payment_id, "counter", GUEST, NOW)
+    assert ("created", []) == (world.found(payment_id).state, world.tries(payment_id))

@@ -290,3 +290,19 @@ def test_where_the_provider_has_no_way_a_clerk_transfers_it_with_a_proof(
     with pytest.raises(Forbidden):
         settle(CASHIER, b"%PDF-1.4 uy nhiem chi")
     assert [("collected:H28", FEE_VND, 0), (f"bank:{ACCOUNT}", 0, FEE_VND)] == world.ledger(refund.id)
+
+
+def test_one_reference_for_two_payments_at_once_is_one_refund_and_conflicts(
+    world: World, case_code: str
+) -> None:
+    payment_ids = [paid(world, case_code) for _ in range(4)]
+    asked = wanted(world, 1000)
+
+    def one(number: int) -> str:
+        try:
+            refunds.request(world.context, world.caller, payment_ids[number], asked, NOW)
+        except ReferenceConflict:
+            return "conflict"
+        return "made"
+
+    assert ["conflict"] * 3 + ["made"] == sorted(at_once(4, one))
