@@ -238,13 +238,14 @@ class Bidv:
     """The adapter: see `gateway.ports.PaymentProvider` and `Inquiring` for the contract."""
 
     name = "bidv"
-    capabilities = frozenset({Capability.CALLBACK, Capability.INQUIRY})
+    capabilities = frozenset({Capability.CODE, Capability.CALLBACK, Capability.INQUIRY})
 
     def __init__(self, settings: Settings, http: HttpDoor) -> None:  # noqa: ARG002 - built as every adapter is
         self._settings = settings
 
-    def start(self, order: StartOrder) -> Started:  # noqa: ARG002 - the bank is told nothing: it asks
-        return Started()
+    def start(self, order: StartOrder) -> Started:
+        """The bank is told nothing: it asks, once the payer names this code."""
+        return Started(pay_code=self._settings.customer_prefix + order.reference)
 
     def read_callback(self, message: InboundMessage, now: datetime) -> Report:  # noqa: ARG002 - has no clock
         return decode_paybill(self._settings, message)

@@ -97,13 +97,14 @@ class Counter:
     """The adapter: see `gateway.ports.PaymentProvider` for the contract."""
 
     name = "counter"
-    capabilities: frozenset[Capability] = frozenset()
+    capabilities = frozenset({Capability.CODE})
 
     def __init__(self, settings: Settings, http: HttpDoor) -> None:  # noqa: ARG002 - built as every adapter is
         self.settings = settings
 
-    def start(self, order: StartOrder) -> Started:  # noqa: ARG002 - the citizen comes to the desk
-        return Started()
+    def start(self, order: StartOrder) -> Started:
+        """The citizen comes to the desk and names our reference."""
+        return Started(pay_code=order.reference)
 
     def read_callback(self, message: InboundMessage, now: datetime) -> Report:  # noqa: ARG002 - only refuses
         raise Unsupported("counter: nobody calls us from the desk")

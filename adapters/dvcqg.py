@@ -247,9 +247,9 @@ def _report(settings: Settings, fields: Mapping[str, str], outcome: Outcome, cod
 
 
 def _receipt(settings: Settings, owed: StartOrder | Bill) -> dict[str, object]:
-    """ThongTinBienLai; a bill does not know the service, an order does."""
+    """ThongTinBienLai, without the service where it is not known."""
     service = {}
-    if isinstance(owed, StartOrder):
+    if owed.procedure_code:
         service = receipt_info.service_names(
             code=owed.procedure_code, name=owed.procedure_name, suffix=settings.service_suffix
         )

@@ -293,13 +293,14 @@ class Vietinbank:
     """The adapter: see `gateway.ports.PaymentProvider` and `Inquiring` for the contract."""
 
     name = "vietinbank"
-    capabilities = frozenset({Capability.CALLBACK, Capability.INQUIRY})
+    capabilities = frozenset({Capability.CODE, Capability.CALLBACK, Capability.INQUIRY})
 
     def __init__(self, settings: Settings, http: HttpDoor) -> None:  # noqa: ARG002 - built as every adapter is
         self._settings = settings
 
-    def start(self, order: StartOrder) -> Started:  # noqa: ARG002 - the bank is told nothing: it asks
-        return Started()
+    def start(self, order: StartOrder) -> Started:
+        """The bank is told nothing: it asks, once the payer names this code."""
+        return Started(pay_code=self._settings.customer_prefix + order.reference)
 
     def read_callback(self, message: InboundMessage, now: datetime) -> Report:  # noqa: ARG002 - has no clock
         return decode_notice(self._settings, message.body)

@@ -66,7 +66,7 @@ class Row:
     ceiling_p99_ms: float
 
 
-ROWS = (Row("callback", 16, 0.40, 30.0),)
+ROWS = (Row("callback", 16, 0.45, 25.0), Row("callback64", 64, 0.60, 1000.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ def _pgbench(ready: Ready, seconds: float, connections: int) -> float:
         "WITH n AS MATERIALIZED (SELECT nextval('bench_at') AS at)\n"
         "SELECT record_report('vnpay', 'GET', '/callbacks/vnpay', "
         f"'{example}'::bytea, '{{\"user-agent\": \"bench\"}}'::jsonb, ''::bytea, 'vnpay', b.code, 'paid', "
-        f"{AMOUNT_VND}, 'VND', n.at::text, '00/00', now(), now(), {', '.join(states)})\n"
+        f"{AMOUNT_VND}, 'VND', n.at::text, '00/00', now(), now(), {', '.join(states)}, false)\n"
         "FROM n JOIN bench_codes b ON b.at = n.at;\n"
     )
     with tempfile.NamedTemporaryFile("w", suffix=".sql", encoding="utf-8") as file:

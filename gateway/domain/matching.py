@@ -19,6 +19,7 @@ _TRY = re.compile(r"0[2-9]|[1-9][0-9]")
 class Reason(StrEnum):
     BY_REFERENCE = "by_reference"
     BY_REFUND = "by_refund"
+    BY_HAND = "by_hand"
     NO_REFERENCE = "no_reference"
     NOT_AWAITED = "not_awaited"
     AMOUNT_DIFFERS = "amount_differs"

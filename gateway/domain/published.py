@@ -18,6 +18,7 @@ PUBLISHED = frozenset(
         "payment.expired",
         "payment.cancelled",
         "payment.double_paid",
+        "payment.part_paid",
         "refund.requested",
         "refund.approved",
         "refund.sent",

@@ -65,10 +65,11 @@ class StartOrder:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Where the citizen goes next: a redirect, a QR payload, or both."""
+    """Where the citizen goes next: a redirect, a QR payload, a code to name at a counter, or several of them."""
 
     redirect_url: str | None = None
     qr_payload: str | None = None
+    pay_code: str | None = None
     provider_ref: str | None = None
 
 
@@ -128,6 +129,8 @@ class Bill:
     lines: tuple[FeeLine, ...]
     payer: Payer
     expires_at: datetime
+    procedure_code: str = ""
+    procedure_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

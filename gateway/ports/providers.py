@@ -11,6 +11,8 @@ from gateway.ports.money import Answer, Bill, RefundOrder, RefundReport, Report,
 class Capability(StrEnum):
     REDIRECT = "redirect"
     QR = "qr"
+    CODE = "code"
+    """The payer names a code of ours at a counter, a desk, or in the app of a bank."""
     CALLBACK = "callback"
     QUERY = "query"
     REFUND = "refund"

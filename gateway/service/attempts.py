@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from gateway.domain.codes import attempt_reference
 from gateway.domain.errors import (
     Forbidden,
     InputError,
@@ -22,15 +21,16 @@ from gateway.domain.errors import (
     Unsupported,
 )
 from gateway.domain.payment import AttemptEvent, AttemptState, PaymentEvent, PaymentState
-from gateway.ports import Capability, FeeLine, Payer, PaymentProvider, Started, StartOrder
-from gateway.service import payments, reports, sealed
+from gateway.ports import Capability, Payer, PaymentProvider, Started, StartOrder
+from gateway.service import payments, reports, sealed, tries
 from gateway.service.context import Context
 from gateway.service.reports import Asked
 from gateway.store import cases as case_store
 from gateway.store import jobs
 from gateway.store import payments as store
 
-LARGEST_NUMBER_OF_ATTEMPTS = 99
+WAYS = frozenset({Capability.REDIRECT, Capability.QR, Capability.CODE})
+"""How a citizen can be shown where to pay."""
 OPEN = (PaymentState.CREATED, PaymentState.PENDING, PaymentState.FAILED, PaymentState.UNKNOWN)
 
 
@@ -47,11 +47,11 @@ def start(
 ) -> store.Attempt:
     """Send the citizen to a provider: an attempt with where to go next, or in state `unknown`.
 
-    Raises `NotFound`, `Unsupported` (no page to send anyone to), `Forbidden` (paid, over, still unclear),
+    Raises `NotFound`, `Unsupported` (nothing to show anyone), `Forbidden` (paid, over, still unclear),
     `Unreachable` and `Refused`.
     """
     provider = find_provider(context, provider_name)
-    if Capability.REDIRECT not in provider.capabilities:
+    if provider.capabilities.isdisjoint(WAYS):
         # before the intention: a try that nobody can be shown would leave the payment waiting for nothing
         raise Unsupported("this provider cannot be paid at from here yet")
     payment, earlier = _look(context, payment_id)
@@ -88,7 +88,9 @@ def _usable(
     last = earlier[-1] if earlier else None
     if last is None or last.provider != provider_name or last.state != AttemptState.SENT:
         return None
-    return last if last.redirect_url else None
+    if last.asked_vnd not in {None, tries.left_vnd(payment)}:
+        return None  # what it shows is not what is owed now
+    return last if last.redirect_url or last.qr_payload or last.pay_code else None
 
 
 def _clear(context: Context, payment: store.Payment, earlier: Sequence[store.Attempt], now: datetime) -> None:
@@ -98,7 +100,7 @@ def _clear(context: Context, payment: store.Payment, earlier: Sequence[store.Att
     so, and may still bring the money.
     """
     for attempt in earlier:
-        if attempt.state in {AttemptState.INTENDED, AttemptState.UNKNOWN, AttemptState.SENT}:
+        if attempt.state in tries.OPEN:
             asked = reports.ask(context, attempt.id, now)
             with context.engine.begin() as connection:
                 store.find(connection, payment.id, lock=True)
@@ -139,20 +141,7 @@ def _intend(
             if usable is None:
                 raise Forbidden("another try was begun at the same moment; please look again")
             return usable, None
-        number = seen + 1
-        if number > LARGEST_NUMBER_OF_ATTEMPTS:
-            raise Forbidden("too many tries were made on this payment")
-        attempt = store.add_attempt(
-            connection,
-            {
-                "payment_id": payment_id,
-                "provider": provider.name,
-                "reference": attempt_reference(payment.order_code, number),
-                "number": number,
-                "state": AttemptState.INTENDED.value,
-                "created_at": now,
-            },
-        )
+        attempt = tries.add(connection, payment, provider.name, seen + 1, now)
         data = {"attempt_id": attempt.id, "provider": provider.name}
         payments.move(connection, payment, PaymentEvent.START, now, actor="citizen", cause="pay", data=data)
         if Capability.QUERY in provider.capabilities:
@@ -184,12 +173,12 @@ def _order(
     procedure = context.procedures[case.procedure_code]
     return StartOrder(
         reference=attempt.reference,
-        amount_vnd=payment.amount_vnd,
+        amount_vnd=tries.left_vnd(payment),
         description=f"Phi ho so {payment.case_code}",
         case_code=payment.case_code,
         procedure_code=case.procedure_code,
         procedure_name=procedure.name_vi,
-        lines=tuple(_line(line) for line in payment.lines),
+        lines=tries.left_lines(payment),
         agency=context.agency(payment.agency_code),
         payer=Payer(
             name=payer["name"],
@@ -202,16 +191,6 @@ def _order(
         created_at=now,
         expires_at=payment.expires_at,
         locale=guest.locale,
-    )
-
-
-def _line(line: Any) -> FeeLine:
-    return FeeLine(
-        kind=line["kind"],
-        code=line["code"],
-        name=line["name"],
-        amount_vnd=line["amount_vnd"],
-        account=line.get("account"),
     )
 
 
@@ -241,9 +220,8 @@ _FOLLOWS: Mapping[AttemptEvent, PaymentEvent] = {
 
 
 def _others_open(connection: Connection, attempt: store.Attempt) -> bool:
-    may_pay = {AttemptState.INTENDED, AttemptState.SENT, AttemptState.UNKNOWN}
     others = store.attempts_of(connection, attempt.payment_id)
-    return any(each.id != attempt.id and each.state in may_pay for each in others)
+    return any(each.id != attempt.id and each.state in tries.OPEN for each in others)
 
 
 def _end(
@@ -253,6 +231,8 @@ def _end(
     if started is not None:
         values = {
             "redirect_url": started.redirect_url,
+            "qr_payload": started.qr_payload,
+            "pay_code": started.pay_code,
             "provider_ref": started.provider_ref,
             "sent_at": now,
         }

@@ -77,9 +77,12 @@ def _owe_back(connection: Connection, case: case_store.Case, event: spine.Event)
     attempt = payment_store.find_attempt(connection, str(event.data["attempt_id"]))
     assert payment is not None
     assert attempt is not None
+    received_vnd = int(str(event.data.get("received_vnd", payment.amount_vnd)))
+    too_much_vnd = max(received_vnd - payment.amount_vnd, 0)
     due_vnd = min(case_store.overpaid_vnd(connection, case.case_code), payment.amount_vnd)
+    due_vnd = due_vnd + too_much_vnd if due_vnd > 0 else 0
     if event.from_state == PaymentState.CANCELLED or case.state in ENDED_WITHOUT_RESULT:
-        due_vnd = payment.amount_vnd
+        due_vnd = received_vnd
     if due_vnd > 0:
         payment_store.owe_back(connection, payment, attempt, due_vnd, event.recorded_at + OWED_BACK_WITHIN)
 

@@ -14,7 +14,7 @@ from gateway.domain.close import DayClose
 from gateway.domain.errors import Malformed, NotFound
 from gateway.domain.matching import Decision
 from gateway.domain.statement import Statement, check_sums
-from gateway.service import lines, sealed
+from gateway.service import found_money, lines, sealed
 from gateway.service.cases import VIETNAM
 from gateway.service.context import Context
 from gateway.store import alarms, spine
@@ -105,16 +105,23 @@ def reconcile(context: Context, account: str, now: datetime) -> tuple[Decision, 
     """Match the lines of an account with the money that is known; book what they are, leave the rest as breaks.
 
     Money in is looked for among what providers took for the account's agencies, money out among the refunds that
-    were settled out of it. A break is looked at again each time: the provider may tell of the money after the bank.
+    were settled out of it. Money that no provider has told of, and that a line shows for a try of ours, is counted
+    first (`found_money`). A break is looked at again each time: the provider may tell of the money after the bank.
     Returns what was decided about new lines, and the breaks that are explained now. Raises `NotFound`.
     """
     agencies = _agencies(context, account)
     with context.engine.begin() as connection:
         store.lock_books(connection, account)
         found = store.open_lines(connection, account)
+        open_lines = [line for line, _ in found.values()]
         money = lines.known(connection, account, agencies)
+        decisions = lines.decide(context, connection, open_lines, money)
+        undecided = [(found[each.line_id][0], each) for each in decisions if each.event_id is None]
+        if found_money.count(context, connection, undecided, now):
+            money = lines.known(connection, account, agencies)
+            decisions = lines.decide(context, connection, open_lines, money)
         told = []
-        for decision in lines.decide(context, connection, [line for line, _ in found.values()], money):
+        for decision in decisions:
             line, was_break = found[decision.line_id]
             if was_break and decision.event_id is None:
                 continue

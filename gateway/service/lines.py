@@ -38,7 +38,7 @@ def decide(
     context: Context, connection: Connection, lines: Sequence[store.Line], money: Known
 ) -> tuple[Decision, ...]:
     """What each line is, in their order; debits are looked for among refunds, all else among money taken."""
-    texts = {line.id: _text(context, line) for line in lines}
+    texts = {line.id: text_of(context, line) for line in lines}
     codes = {code for text in texts.values() for code in find_order_codes(text)}
     orders = store.orders(connection, sorted(codes))
     seen = [_seen(line, texts[line.id], orders, money) for line in lines]
@@ -52,7 +52,8 @@ def decide(
     return match(seen, expected)
 
 
-def _text(context: Context, line: store.Line) -> str:
+def text_of(context: Context, line: store.Line) -> str:
+    """What the bank's line says, in full."""
     memo = context.sealer.open(line.memo_sealed, sealed.MEMO).decode()
     return f"{memo} {line.bank_ref}"
 

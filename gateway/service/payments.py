@@ -22,6 +22,9 @@ ORDER_CODE_ENTROPY_BYTES = 16
 TOKEN_BYTES = 24
 DEFAULT_EXPIRY_S = 24 * 3600
 LOOK_AGAIN_S = 3600
+PART_BACK_WITHIN = timedelta(days=5)
+ENDS = frozenset({PaymentEvent.EXPIRE, PaymentEvent.CANCEL})
+"""After these nothing more is asked for."""
 PAYABLE_FROM = tuple(
     state.value
     for state in CaseState
@@ -150,6 +153,8 @@ def move(
     if moved is None:
         return False
     to_state, version = moved
+    if event in ENDS and payment.paid_vnd > payment.refunded_vnd:
+        store.give_up_part(connection, payment, now + PART_BACK_WITHIN, now)
     spine.append(
         connection,
         spine.Change(

@@ -10,6 +10,7 @@ from enum import StrEnum
 import psycopg
 import structlog
 from psycopg_pool import PoolTimeout
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.domain.errors import (
     BadSignature,
@@ -22,6 +23,7 @@ from gateway.domain.errors import (
 )
 from gateway.domain.payment import AttemptState
 from gateway.ports import Answer, Capability, HttpAnswer, InboundMessage, Outcome, PaymentProvider
+from gateway.service import notices
 from gateway.service.context import Context
 from gateway.store import alarms, inbox, jobs
 from gateway.store import payments as store
@@ -64,8 +66,11 @@ def _heard(context: Context, provider: PaymentProvider, message: InboundMessage,
     except InputError as error:
         return _keep_refused(context, provider, message, error, now)
     try:
-        verdict = context.record(Told(provider.name, provider.name, report, message, now))
-    except (psycopg.Error, PoolTimeout) as error:
+        if Capability.NOTICE in provider.capabilities:
+            verdict = notices.take(context, provider, report, message, now)
+        else:
+            verdict = context.record(Told(provider.name, provider.name, report, message, now))
+    except (psycopg.Error, SQLAlchemyError, PoolTimeout) as error:
         # the provider is told to call again; what it said is kept, if anything can be kept
         log.error("callback_failed", provider=provider.name, error=type(error).__name__)
         _keep(context, provider, message, "our_error", now)

@@ -42,6 +42,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Đã nhận tiền hai lần, khoản thừa sẽ được hoàn lại",
         "Paid twice; the surplus will be given back",
     ),
+    "payment.part_paid": (
+        "Đã nhận một phần tiền, phần còn thiếu xin nộp tiếp",
+        "A part of the money was received; the rest is still to be paid",
+    ),
     "refund.requested": (
         "Có yêu cầu hoàn tiền, đang chờ duyệt",
         "A refund was asked for and waits for approval",

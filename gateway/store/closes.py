@@ -28,7 +28,7 @@ WITH taken AS MATERIALIZED (
     SELECT l.event_id, l.credit_vnd AS amount_vnd, m.line_id
     FROM ledger l JOIN events e ON e.id = l.event_id LEFT JOIN matches m ON m.event_id = l.event_id
     WHERE l.booked_on = :day AND l.account = ANY (:collected) AND l.credit_vnd > 0
-      AND e.type IN ('payment.succeeded', 'payment.double_paid')
+      AND e.type IN ('payment.succeeded', 'payment.part_paid', 'payment.double_paid')
 ), odd AS MATERIALIZED (
     SELECT s.id FROM statement_lines s LEFT JOIN matches m ON m.line_id = s.id
     WHERE s.account = :account AND s.value_on = :day AND s.amount_vnd <> 0

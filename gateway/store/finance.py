@@ -118,7 +118,7 @@ _AWAITED = """
 SELECT e.id AS event_id, a.id AS attempt_id, a.reference, a.provider, l.credit_vnd AS amount_vnd
 FROM ledger l JOIN events e ON e.id = l.event_id JOIN attempts a ON a.id = e.data ->> 'attempt_id'
 WHERE l.account = ANY (:collected) AND l.credit_vnd > 0
-  AND e.type IN ('payment.succeeded', 'payment.double_paid')
+  AND e.type IN ('payment.succeeded', 'payment.part_paid', 'payment.double_paid')
   AND NOT EXISTS (SELECT FROM matches m WHERE m.event_id = e.id)
 ORDER BY e.id
 """

@@ -39,6 +39,7 @@ class Payment:
     refunded_vnd: int
     provider: str | None
     wanted_provider: str | None
+    follows_case: bool
     return_url: str
     token: str
     version: int
@@ -57,6 +58,9 @@ class Attempt:
     state: str
     provider_ref: str | None
     redirect_url: str | None
+    qr_payload: str | None
+    pay_code: str | None
+    asked_vnd: int | None
     created_at: datetime
     sent_at: datetime | None
     paid_at: datetime | None
@@ -122,6 +126,13 @@ def create(connection: PgConnection[tuple[Any, ...]], new: NewPayment) -> tuple[
     return row["verdict"], Payment(**{name: row[name] for name in Payment.__slots__})
 
 
+def bare(connection: Connection) -> PgConnection[tuple[Any, ...]]:
+    """The psycopg connection beneath, within the same transaction."""
+    beneath = connection.connection.driver_connection
+    assert isinstance(beneath, PgConnection)
+    return beneath
+
+
 def find(
     connection: Connection, payment_id: str, portal_id: str | None = None, *, lock: bool = False
 ) -> Payment | None:
@@ -129,6 +140,12 @@ def find(
     query = select(*_COLUMNS).where(payments.c.id == payment_id)
     if portal_id is not None:
         query = query.where(payments.c.portal_id == portal_id)
+    row = connection.execute(query.with_for_update() if lock else query).mappings().first()
+    return None if row is None else Payment(**row)
+
+
+def find_by_order_code(connection: Connection, order_code: str, *, lock: bool = False) -> Payment | None:
+    query = select(*_COLUMNS).where(payments.c.order_code == order_code)
     row = connection.execute(query.with_for_update() if lock else query).mappings().first()
     return None if row is None else Payment(**row)
 
@@ -179,12 +196,16 @@ def of_case(connection: Connection, case_code: str) -> Sequence[Payment]:
 def owe_back(
     connection: Connection, payment: Payment, attempt: Attempt, amount_vnd: int, due_at: datetime
 ) -> None:
-    """Money that came and is to go back, once for one success."""
+    """Money that came and is to go back, once for one success: where a part of it was owed back, now it all is."""
     connection.execute(
         text(
             "INSERT INTO obligations (kind, payment_id, amount_vnd, provider, provider_ref, owner, due_at) VALUES "
             "('refund_due', :payment_id, :amount_vnd, :provider, :provider_ref, 'finance', :due_at) "
-            "ON CONFLICT DO NOTHING"
+            "ON CONFLICT (provider, provider_ref) DO UPDATE SET "
+            "kind = excluded.kind, settled_at = NULL, due_at = excluded.due_at, amount_vnd = CASE obligations.kind "
+            "WHEN 'refund_due' THEN greatest(obligations.amount_vnd, excluded.amount_vnd) "
+            "ELSE excluded.amount_vnd END "
+            "WHERE obligations.kind <> 'refund_due' OR obligations.settled_at IS NULL"
         ),
         {
             "payment_id": payment.id,
@@ -194,6 +215,31 @@ def owe_back(
             "due_at": due_at,
         },
     )
+
+
+def give_up_part(connection: Connection, payment: Payment, due_at: datetime, now: datetime) -> None:
+    """Nothing more is asked for: no shortfall is left, and what came of a part is to go back unless the rest comes."""
+    connection.execute(
+        text(
+            "UPDATE obligations SET settled_at = :now "
+            "WHERE payment_id = :payment_id AND kind = 'shortfall' AND settled_at IS NULL"
+        ),
+        {"payment_id": payment.id, "now": now},
+    )
+    connection.execute(
+        text(
+            "INSERT INTO obligations (kind, payment_id, amount_vnd, provider, provider_ref, owner, due_at) "
+            "SELECT 'part_unused', p.id, p.paid_vnd - p.refunded_vnd, 'parts', p.order_code, 'finance', :due_at "
+            "FROM payments p WHERE p.id = :payment_id AND p.state <> 'paid' AND p.paid_vnd > p.refunded_vnd "
+            "ON CONFLICT DO NOTHING"
+        ),
+        {"payment_id": payment.id, "due_at": due_at},
+    )
+
+
+def ask_for(connection: Connection, attempt_id: str, amount_vnd: int) -> None:
+    """What a try asks for from now on: the sum that its provider was told last."""
+    connection.execute(update(attempts).where(attempts.c.id == attempt_id).values(asked_vnd=amount_vnd))
 
 
 def sealed_payer(connection: Connection, payment_id: str) -> bytes:

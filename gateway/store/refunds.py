@@ -133,8 +133,8 @@ def settle_obligations(connection: Connection, payment_id: str, amount_vnd: int,
     connection.execute(
         text(
             "UPDATE obligations SET settled_at = :now WHERE id IN (SELECT id FROM (SELECT id, sum(amount_vnd) OVER "
-            "(ORDER BY created_at, id) AS upto FROM obligations WHERE payment_id = :payment_id AND kind = 'refund_due' "
-            "AND settled_at IS NULL) AS owed WHERE upto <= :amount_vnd)"
+            "(ORDER BY created_at, id) AS upto FROM obligations WHERE payment_id = :payment_id "
+            "AND kind IN ('refund_due', 'part_unused') AND settled_at IS NULL) AS owed WHERE upto <= :amount_vnd)"
         ),
         {"payment_id": payment_id, "amount_vnd": amount_vnd, "now": now},
     )

@@ -4,7 +4,7 @@ One statement, whatever their number: the rules are in the SQL function `record_
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +13,14 @@ from typing import Any, TypeVar
 from psycopg import Connection
 
 from gateway.domain.machine import sources
-from gateway.domain.payment import ATTEMPT_TABLE, TABLE, AttemptEvent, PaymentEvent
+from gateway.domain.payment import (
+    ATTEMPT_TABLE,
+    TABLE,
+    AttemptEvent,
+    PaymentEvent,
+    PaymentState,
+    is_finished,
+)
 from gateway.ports import InboundMessage, Report
 from gateway.store.inbox import kept
 
@@ -23,7 +30,11 @@ E = TypeVar("E", bound=StrEnum)
 
 def _from(table: Mapping[tuple[S, E], S], event: E) -> str:
     """The states that an event is possible from, as an array in PostgreSQL's own notation."""
-    return "{" + ",".join(state.value for state in sources(table, event)) + "}"
+    return _array(state.value for state in sources(table, event))
+
+
+def _array(values: Iterable[str]) -> str:
+    return "{" + ",".join(values) + "}"
 
 
 FROM_STATES = (
@@ -31,20 +42,24 @@ FROM_STATES = (
     _from(TABLE, PaymentEvent.FAIL),
     _from(TABLE, PaymentEvent.SEE_PENDING),
     _from(ATTEMPT_TABLE, AttemptEvent.FAIL),
+    _array(state.value for state in PaymentState if is_finished(state) and state is not PaymentState.PAID),
 )
-"""The from-states that `record_report` is told: derived from the tables, so that no rule stands in SQL alone."""
+"""The states that `record_report` is told: derived from the tables, so that no rule stands in SQL alone.
+
+The last are those in which nothing more is asked for.
+"""
 
 # payments are locked in the order of their references, whoever the provider is: each begins with the order code of its
 # payment, so two batches that meet wait for each other, and never for ever
 _RECORD = """
 SELECT n, record_report(source, method, path, decode(query, 'hex'), headers, decode(body, 'hex'), provider, reference,
                         outcome, amount_vnd, currency, provider_ref, code, occurred_at, received_at,
-                        %s::text[], %s::text[], %s::text[], %s::text[])
+                        %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], any_amount)
 FROM (
     SELECT * FROM jsonb_to_recordset(%s::jsonb) AS told (
         n int, source text, method text, path text, query text, headers jsonb, body text, provider text,
         reference text, outcome text, amount_vnd bigint, currency text, provider_ref text, code text,
-        occurred_at timestamptz, received_at timestamptz)
+        occurred_at timestamptz, received_at timestamptz, any_amount boolean)
     ORDER BY reference, provider, n
 ) AS ordered
 """
@@ -54,7 +69,8 @@ FROM (
 class Told:
     """A report of a provider and where it is from.
 
-    `message` is what came in, None when we asked (the answer is then in the call journal).
+    `message` is what came in, None when we asked (the answer is then in the call journal). `any_amount`: the money is
+    on an account of ours, so a sum other than the one that was asked for counts too.
     """
 
     source: str
@@ -62,6 +78,7 @@ class Told:
     report: Report
     message: InboundMessage | None
     now: datetime
+    any_amount: bool = False
 
 
 def record(connection: Connection[tuple[Any, ...]], told: Sequence[Told]) -> list[str]:
@@ -85,6 +102,7 @@ def _row(n: int, told: Told) -> dict[str, object]:
         "code": report.code,
         "occurred_at": None if report.occurred_at is None else report.occurred_at.isoformat(),
         "received_at": told.now.isoformat(),
+        "any_amount": told.any_amount,
     }
     came = told.message
     if came is not None:

@@ -79,7 +79,7 @@ def can(case: Case, *capabilities: Capability) -> bool:
 
 
 def can_start(case: Case) -> bool:
-    return can(case, Capability.REDIRECT, Capability.QR)
+    return can(case, Capability.REDIRECT, Capability.QR, Capability.CODE)
 
 
 def calls_to_start(case: Case) -> bool:

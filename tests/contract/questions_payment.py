@@ -63,6 +63,13 @@ def shows_the_qr_code_of_the_sample(case: Case) -> None:
         assert payload
 
 
+def tells_the_code_of_the_sample(case: Case) -> None:
+    if can(case, Capability.CODE):
+        code = (case.folder / "start.code.txt").read_text(encoding="ascii")
+        assert case.build(CLOSED).start(case.order).pay_code == code
+        assert case.order.reference in code
+
+
 def reads_each_answer_to_a_start_as_expected(case: Case) -> None:
     for file in case.samples("start."):
         door = Door(answered(case.sample(file)))
@@ -169,6 +176,7 @@ QUESTIONS = (
     has_an_expectation_for_every_sample,
     starts_with_the_request_of_the_sample,
     shows_the_qr_code_of_the_sample,
+    tells_the_code_of_the_sample,
     reads_each_answer_to_a_start_as_expected,
     reads_each_callback_as_expected,
     reads_each_answer_to_a_query_as_expected,

@@ -6,7 +6,7 @@ import pytest
 from service_wires import ipn, paid_at_vnpay, platform
 from service_world import FEE_VND, GUEST, NOW, World, nobody_listens
 
-from adapters import counter
+from adapters import bank_webhook
 from gateway.domain.errors import Forbidden, OutcomeUnknown, Unreachable, Unsupported
 from gateway.ports import HttpAnswer, HttpRequest
 from gateway.service import attempts, behind, payments
@@ -112,9 +112,11 @@ def test_the_provider_that_a_portal_wants_is_kept(world: World) -> None:
 
 
 def test_a_provider_that_nobody_can_be_sent_to_leaves_no_try_behind(world: World) -> None:
-    till = counter.Counter(counter.Settings(), world.wire)
-    context = replace(world.context, providers={**world.context.providers, "counter": till})
+    watcher = bank_webhook.BankWebhook(
+        bank_webhook.Settings("0123456789", "a secret", name="sepay"), world.wire
+    )
+    context = replace(world.context, providers={**world.context.providers, "sepay": watcher})
     payment_id = world.payment(world.case())
     with pytest.raises(Unsupported):
-        attempts.start(context, payment_id, "counter", GUEST, NOW)
+        attempts.start(context, payment_id, "sepay", GUEST, NOW)
     assert ("created", []) == (world.found(payment_id).state, world.tries(payment_id))

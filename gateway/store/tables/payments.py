@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -33,6 +34,8 @@ payments = Table(
     vnd("refunded_vnd", default="0"),
     words("provider", required=False),
     words("wanted_provider", required=False),
+    # of the case's own fee lines: while it is open it changes with them
+    Column("follows_case", Boolean, nullable=False, server_default="false"),
     Column("payer_sealed", LargeBinary, nullable=False),
     words("return_url"),
     words("token"),
@@ -63,6 +66,9 @@ attempts = Table(
     Column("paid_vnd", BigInteger),
     moment("paid_at", required=False),
     words("redirect_url", required=False),
+    words("qr_payload", required=False),
+    words("pay_code", required=False),
+    Column("asked_vnd", BigInteger),
     moment("created_at"),
     moment("sent_at", required=False),
     UniqueConstraint("provider", "reference"),

@@ -233,7 +233,8 @@ def test_the_bank_gets_a_name_and_no_address() -> None:
 
 
 def test_the_citizen_is_given_a_code_and_the_bank_is_told_nothing() -> None:
-    assert Started() == bidv.Bidv(SETTINGS, Nowhere()).start(BILL)  # type: ignore[arg-type]
+    code = SETTINGS.customer_prefix + BILL.reference
+    assert Started(pay_code=code) == bidv.Bidv(SETTINGS, Nowhere()).start(BILL)  # type: ignore[arg-type]
 
 
 JSON = st.recursive(

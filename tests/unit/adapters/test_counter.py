@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from adapters.counter import Counter, Method, Settings, Taking, report_of
 from gateway.domain.errors import Malformed, Misconfigured, Unsupported
-from gateway.ports import Answer, InboundMessage, Outcome, Report, Started
+from gateway.ports import Answer, Capability, InboundMessage, Outcome, Report
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 TAKING = Taking(
@@ -100,8 +100,7 @@ def test_settings_that_cannot_be_right_are_refused(days: int) -> None:
 def test_the_desk_has_no_wire() -> None:
     desk = Counter(Settings(), None)
     message = InboundMessage(method="POST", path="/", query=b"", headers={}, body=b"")
-    assert frozenset() == desk.capabilities
-    assert Started() == desk.start(None)
+    assert frozenset({Capability.CODE}) == desk.capabilities
     assert 404 == desk.acknowledge(Answer.OK, message, NOW).status
     with pytest.raises(Unsupported):
         desk.read_callback(message, NOW)

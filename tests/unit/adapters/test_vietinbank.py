@@ -367,7 +367,8 @@ def test_a_sum_that_is_no_whole_positive_number_is_refused(sum_: str) -> None:
 
 def test_the_citizen_is_given_a_code_and_the_bank_is_told_nothing() -> None:
     adapter = vietinbank.Vietinbank(SETTINGS, Nowhere())
-    assert Started() == adapter.start(BILL)  # type: ignore[arg-type]
+    code = SETTINGS.customer_prefix + BILL.reference
+    assert Started(pay_code=code) == adapter.start(BILL)  # type: ignore[arg-type]
 
 
 JSON = st.recursive(

@@ -1,0 +1,72 @@
+"""Money that the bank's statement is the first to tell of: counted for the try that its line names.
+
+A provider that can be asked tells of its money itself. One that only calls us may have called in vain, and a transfer
+by a QR code is told by a notice or by nobody; so a line that names such a try, and shows money that nothing else has
+brought, brings it. It goes by the number of its line until the provider tells of it after all, which then counts
+nothing twice (`record_report`).
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, time
+
+from sqlalchemy import Connection
+
+from gateway.domain.matching import Decision, Reason
+from gateway.ports import Capability, Outcome, PaymentProvider, Report
+from gateway.service import lines, notices
+from gateway.service.cases import VIETNAM
+from gateway.service.context import Context
+from gateway.store import finance as store
+from gateway.store import payments as payment_store
+from gateway.store import reports as report_store
+from gateway.store.reports import Told
+
+COUNTED = frozenset({"ok"})
+NOON = time(12)
+"""A line has a day and no time: its money is of that day in Việt Nam."""
+
+
+def count(
+    context: Context,
+    connection: Connection,
+    undecided: Iterable[tuple[store.Line, Decision]],
+    now: datetime,
+) -> bool:
+    """Count the money of each line that names a try which may be told of by a statement; whether there was any."""
+    found = [_count(context, connection, line, decision, now) for line, decision in undecided]
+    return any(found)
+
+
+def _count(
+    context: Context, connection: Connection, line: store.Line, decision: Decision, now: datetime
+) -> bool:
+    if line.amount_vnd <= 0 or decision.reason not in {Reason.NOT_AWAITED, Reason.AMOUNT_DIFFERS}:
+        return False
+    # another sum than the one that its provider told may be the same money less a fee: that is for a person
+    tells = _cannot_be_asked if decision.reason is Reason.NOT_AWAITED else notices.is_told_by_notice
+    cause = f"statement:{line.statement_id}"
+    memo = lines.text_of(context, line)
+    attempt = notices.whose(context, connection, memo, now, cause=cause, counts=tells)
+    return attempt is not None and record(connection, line, attempt, cause, now)
+
+
+def _cannot_be_asked(provider: PaymentProvider) -> bool:
+    return Capability.QUERY not in provider.capabilities
+
+
+def record(
+    connection: Connection, line: store.Line, attempt: payment_store.Attempt, cause: str, now: datetime
+) -> bool:
+    """Count the money of a line for a try, whatever the sum. The caller holds the payment's lock."""
+    report = Report(
+        outcome=Outcome.PAID,
+        reference=attempt.reference,
+        amount_vnd=line.amount_vnd,
+        currency="VND",
+        provider_ref=f"statement:{line.id}",
+        code="statement",
+        occurred_at=datetime.combine(line.value_on, NOON, VIETNAM),
+    )
+    told = Told(cause, attempt.provider, report, None, now, any_amount=True)
+    (verdict,) = report_store.record(payment_store.bare(connection), [told])
+    return verdict in COUNTED

@@ -1,0 +1,86 @@
+"""Notices of money on an account: whose it is, by the code of ours in the payer's memo.
+
+A notice knows no order. Its money is counted for the try that its memo names, whatever the sum; a memo that names none
+of ours, several, or a try at a provider that tells of its money itself, counts for nobody: an alarm says so at once,
+and the line of the statement is a break that a person works. A notice of another sender about the same transfer would
+count it twice, so an account has one sender (`gateway.partners`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from gateway.domain.codes import find_order_codes, order_code_of
+from gateway.domain.matching import references_in
+from gateway.ports import Capability, InboundMessage, Outcome, PaymentProvider, Report
+from gateway.service import tries
+from gateway.service.context import Context
+from gateway.store import finance as finance_store
+from gateway.store import payments as store
+from gateway.store import reports as report_store
+from gateway.store.reports import Told
+
+_TELLS = frozenset({Capability.CALLBACK, Capability.QUERY})
+
+
+def is_told_by_notice(provider: PaymentProvider) -> bool:
+    """Whether money at a provider becomes known by notices and statements alone: it shows a code, and never tells."""
+    return Capability.QR in provider.capabilities and provider.capabilities.isdisjoint(_TELLS)
+
+
+def take(
+    context: Context, provider: PaymentProvider, report: Report, message: InboundMessage, now: datetime
+) -> str:
+    """Count the money of a notice for whom it names, and keep the notice; the verdict is as `record`'s."""
+    nobody = replace(report, reference=report.provider_ref or "")
+    told = Told(provider.name, provider.name, nobody, message, now)
+    with context.engine.begin() as connection:
+        if report.outcome is Outcome.PAID:
+            attempt = whose(context, connection, report.memo, now, cause=f"notice:{provider.name}")
+            if attempt is not None:
+                named = replace(
+                    report,
+                    reference=attempt.reference,
+                    provider_ref=f"{provider.name}:{report.provider_ref}",
+                )
+                told = Told(provider.name, attempt.provider, named, message, now, any_amount=True)
+        (verdict,) = report_store.record(store.bare(connection), [told])
+    # money out is no order of ours, and nothing is wrong with it
+    return "ok" if report.outcome is Outcome.PENDING else verdict
+
+
+def whose(
+    context: Context,
+    connection: Connection,
+    memo: str,
+    now: datetime,
+    *,
+    cause: str,
+    counts: Callable[[PaymentProvider], bool] = is_told_by_notice,
+) -> store.Attempt | None:
+    """The try that the money under `memo` belongs to, its payment locked; begun where the payer was first.
+
+    None for nobody's, and for a try whose provider `counts` says no to.
+    """
+    codes = find_order_codes(memo)
+    orders = finance_store.orders(connection, codes)
+    references = references_in(memo, {code: order.references for code, order in orders.items()})
+    if len(references) != 1 or (code := order_code_of(references[0])) not in orders:
+        return None
+    payment = store.find_by_order_code(connection, str(code), lock=True)
+    assert payment is not None
+    known = [each for each in store.attempts_of(connection, payment.id) if each.reference == references[0]]
+    for attempt in known:
+        provider = context.providers.get(attempt.provider)
+        return attempt if provider is not None and counts(provider) else None
+    name = transfers(context.providers)
+    return (
+        None if name is None else tries.ensure(connection, payment, name, now, actor="gateway", cause=cause)
+    )
+
+
+def transfers(providers: Mapping[str, PaymentProvider]) -> str | None:
+    """The provider that transfers without a try of their own are counted at."""
+    return next((name for name in sorted(providers) if is_told_by_notice(providers[name])), None)

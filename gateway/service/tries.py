@@ -1,0 +1,79 @@
+"""What tries at providers have in common, whoever begins them: what they ask for, and the one that money belongs to."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from gateway.domain import parts
+from gateway.domain.codes import attempt_reference
+from gateway.domain.errors import Forbidden
+from gateway.domain.payment import AttemptEvent, AttemptState, PaymentEvent
+from gateway.ports import FeeLine
+from gateway.service import payments
+from gateway.store import payments as store
+
+LARGEST_NUMBER = 99
+OPEN = frozenset({AttemptState.INTENDED, AttemptState.SENT, AttemptState.UNKNOWN})
+
+
+def left_vnd(payment: store.Payment) -> int:
+    """What is still to be paid."""
+    return parts.left_vnd(payment.amount_vnd, payment.paid_vnd, payment.refunded_vnd)
+
+
+def left_lines(payment: store.Payment) -> tuple[FeeLine, ...]:
+    """The fee lines that are still to be paid; after a part payment the first of them may be cut."""
+    return tuple(
+        FeeLine(
+            kind=line["kind"],
+            code=line["code"],
+            name=line["name"],
+            amount_vnd=line["amount_vnd"],
+            account=line.get("account"),
+        )
+        for line in parts.left_lines(payment.lines, left_vnd(payment))
+    )
+
+
+def add(
+    connection: Connection, payment: store.Payment, provider: str, number: int, now: datetime
+) -> store.Attempt:
+    """The intention of a try. The caller holds the payment's lock. Raises `Forbidden` after too many."""
+    if number > LARGEST_NUMBER:
+        raise Forbidden("too many tries were made on this payment")
+    return store.add_attempt(
+        connection,
+        {
+            "payment_id": payment.id,
+            "provider": provider,
+            "reference": attempt_reference(payment.order_code, number),
+            "number": number,
+            "state": AttemptState.INTENDED.value,
+            "asked_vnd": left_vnd(payment),
+            "created_at": now,
+        },
+    )
+
+
+def ensure(
+    connection: Connection, payment: store.Payment, provider: str, now: datetime, *, actor: str, cause: str
+) -> store.Attempt:
+    """The try that money at `provider` belongs to, begun without the citizen where there is none.
+
+    A payer may be first at a desk or in his bank's app, with nothing but the order code. The caller holds the
+    payment's lock. The newest open try is taken; else the newest that brought money already, so that a transfer in
+    two parts stays with its code; else a new one.
+    """
+    known = store.attempts_of(connection, payment.id)
+    mine = [each for each in known if each.provider == provider]
+    for states in (OPEN, {AttemptState.SUCCEEDED}):
+        found = next((each for each in reversed(mine) if each.state in states), None)
+        if found is not None:
+            return found
+    attempt = add(connection, payment, provider, len(known) + 1, now)
+    store.move_attempt(connection, attempt.id, AttemptEvent.SEND, {"sent_at": now})
+    data = {"attempt_id": attempt.id, "provider": provider}
+    payments.move(connection, payment, PaymentEvent.START, now, actor=actor, cause=cause, data=data)
+    changed = store.find_attempt(connection, attempt.id)
+    assert changed is not None
+    return changed
