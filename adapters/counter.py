@@ -9,7 +9,6 @@ do so is decided before this module is called.
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
 from gateway.domain.errors import Malformed, Misconfigured, Unsupported
@@ -19,11 +18,15 @@ from gateway.ports import (
     HttpAnswer,
     HttpDoor,
     InboundMessage,
+    Method,
     Outcome,
     Report,
     Started,
     StartOrder,
+    Taking,
 )
+
+__all__ = ["Counter", "Method", "Settings", "Taking", "report_of"]
 
 MAX_VND: Final = 10**15 - 1
 CLOCK_SKEW: Final = timedelta(minutes=5)
@@ -32,25 +35,6 @@ MAX_LATE_DAYS: Final = 3660
 _REFERENCE = re.compile(r"[A-Z0-9]{1,20}")
 _CLERK = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 _PAPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9./_-]{0,39}")
-
-
-class Method(StrEnum):
-    """How the money came over the desk."""
-
-    CASH = "cash"
-    TRANSFER = "transfer"
-
-
-@dataclass(frozen=True, slots=True)
-class Taking:
-    """What a clerk records: `reference` is ours, `clerk` an account's name, `paper` series and number of the paper."""
-
-    reference: str
-    amount_vnd: int
-    method: Method
-    clerk: str
-    paper: str
-    taken_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +78,7 @@ def report_of(settings: Settings, taking: Taking, now: datetime) -> Report:
 
 
 class Counter:
-    """The adapter: see `gateway.ports.PaymentProvider` for the contract."""
+    """The adapter: see `gateway.ports.PaymentProvider` and `Desk` for the contract."""
 
     name = "counter"
     capabilities = frozenset({Capability.CODE})
@@ -105,6 +89,9 @@ class Counter:
     def start(self, order: StartOrder) -> Started:
         """The citizen comes to the desk and names our reference."""
         return Started(pay_code=order.reference)
+
+    def taken(self, taking: Taking, now: datetime) -> Report:
+        return report_of(self.settings, taking, now)
 
     def read_callback(self, message: InboundMessage, now: datetime) -> Report:  # noqa: ARG002 - only refuses
         raise Unsupported("counter: nobody calls us from the desk")

@@ -118,6 +118,12 @@ class Settings(BaseSettings):
         "vietinbank, vietqr, viettelpay; or any name with kind bank_webhook. Each takes the fields of its adapter's "
         "Settings. Holds secrets.",
     )
+    routes: list[dict[str, Any]] = Field(
+        default=[],
+        description="Who may take which payments, the first rule that fits: `agency` and `procedure` (a code, or its "
+        "beginning with `*`; absent: any) and `groups`, objects of shares by provider, tried in their order. "
+        "Without one that fits, every provider is offered, by name.",
+    )
     links: dict[str, str] = Field(
         default={}, description="More links of the first page, address by name: the portal, a guide."
     )

@@ -1,6 +1,6 @@
 """What operations read: whether this installation is ready, and its figures for Prometheus."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -8,6 +8,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.store import health as health_store
 from gateway.store import jobs as job_store
 from gateway.store import migrate
 from gateway.store import payments as payment_store
@@ -26,8 +27,9 @@ def why_not_ready(engine: Engine) -> str | None:
 class Figures:
     """Figures read from the database at each scrape, so that every process tells the same."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, providers: Collection[str]) -> None:
         self._engine = engine
+        self._providers = sorted(providers)
 
     def collect(self) -> list[Metric]:
         states = GaugeMetricFamily("cong4_payments", "Payments by state", labels=["state"])
@@ -39,6 +41,7 @@ class Figures:
             "cong4_unknown_money_oldest_seconds", "Age of the oldest of it", labels=["provider"]
         )
         waiting = GaugeMetricFamily("cong4_webhooks_undelivered", "Webhook messages not delivered yet")
+        up = GaugeMetricFamily("cong4_provider_up", "1 while a provider is up, else 0", labels=["provider"])
         with self._engine.connect() as connection:
             for state, count in payment_store.count_by_state(connection).items():
                 states.add_metric([state], count)
@@ -48,10 +51,13 @@ class Figures:
                 unknown.add_metric([provider], vnd)
                 oldest.add_metric([provider], (datetime.now(UTC) - since).total_seconds())
             waiting.add_metric([], webhook_store.undelivered(connection))
-        return [states, jobs, unknown, oldest, waiting]
+            known = health_store.of_all(connection)
+        for name in self._providers:
+            up.add_metric([name], float(name not in known or known[name].is_up))
+        return [states, jobs, unknown, oldest, waiting, up]
 
 
-def scraper(engine: Engine) -> Callable[[], bytes]:
+def scraper(engine: Engine, providers: Collection[str]) -> Callable[[], bytes]:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Figures(engine))
+    registry.register(Figures(engine, providers))
     return lambda: generate_latest(registry)

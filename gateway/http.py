@@ -29,6 +29,10 @@ CONNECT_TIMEOUT_S = 3.0
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
+Exchange = Callable[[HttpRequest, tuple[str, ...], str | None], HttpAnswer]
+"""Carries one call: the request, the addresses it may go to (empty: any), the certificates that are trusted."""
+
+
 class Journal(Protocol):
     """Writes a call down before it is made, and its end after (house law 2)."""
 
@@ -40,7 +44,8 @@ class Journal(Protocol):
 class Door:
     """Sends one request at a time; safe from several threads.
 
-    `ca_file` holds the certificates that are trusted in place of the usual ones (PEM).
+    `ca_file` holds the certificates that are trusted in place of the usual ones (PEM). `exchange` carries the calls of
+    a simulated world.
     """
 
     def __init__(
@@ -50,7 +55,9 @@ class Door:
         allow_private: bool,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         ca_file: str | None = None,
+        exchange: Exchange | None = None,
     ) -> None:
+        self._exchange = exchange or _exchange
         self._journal = journal
         self._allow_private = allow_private
         self._clock = clock
@@ -61,7 +68,7 @@ class Door:
         addresses = () if self._allow_private else public_addresses(request.url)
         call_id = self._journal.begin(request, self._clock())
         try:
-            answer = _exchange(request, addresses, self._ca_file)
+            answer = self._exchange(request, addresses, self._ca_file)
         except Unreachable:
             self._journal.end(call_id, "unreachable", None, self._clock())
             raise

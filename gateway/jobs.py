@@ -183,6 +183,7 @@ def _cleaning(context: Context) -> Callable[[], bool]:
         with context.engine.begin() as connection:
             inbox.forget_nonces(connection, context.clock() - NONCE_LIFE)
         tracking.forget_tries(context, context.clock())
+        payments.call_in_overdue(context, context.clock())
         return False
 
     return turn

@@ -66,7 +66,19 @@ def providers(settings: Settings, door: HttpDoor) -> Mapping[str, PaymentProvide
         if made.name in found:
             raise Misconfigured(f"GATEWAY_PROVIDERS: two providers are called {made.name}")
         found[made.name] = made
+    _one_watcher_an_account(settings)
     return found
+
+
+def _one_watcher_an_account(settings: Settings) -> None:
+    """Two services that tell of the same transfer, each by a number of its own, would have it counted twice."""
+    accounts = [
+        str(given.get("account"))
+        for name, given in settings.providers.items()
+        if given.get("kind", name) == "bank_webhook"
+    ]
+    if len(set(accounts)) != len(accounts):
+        raise Misconfigured("GATEWAY_PROVIDERS: two senders of notices watch one account")
 
 
 def _named(kind: type, name: str) -> dict[str, str]:

@@ -17,10 +17,12 @@ from sqlalchemy import Engine
 from adapters.statements import mt940
 from gateway import figures, log, partners
 from gateway.config import Settings
+from gateway.domain import routing as routing_rules
 from gateway.domain.procedure import Procedure, from_data
 from gateway.files import FolderFiles
-from gateway.http import Door, refuse_private
+from gateway.http import Door, Exchange, refuse_private
 from gateway.ports import Press
+from gateway.service import routing
 from gateway.service.context import Context, Schedules
 from gateway.store import embedded
 from gateway.store import reports as report_store
@@ -73,20 +75,32 @@ def house() -> House:
     return open_house(settings, database_url(settings))
 
 
-def open_house(settings: Settings, url: str) -> House:
-    """Open connections, keys and partners. Raises `Misconfigured`."""
+def open_house(
+    settings: Settings,
+    url: str,
+    *,
+    clock: Callable[[], datetime] = now,
+    exchange: Exchange | None = None,
+    entropy: Callable[[int], bytes] = secrets.token_bytes,
+) -> House:
+    """Open connections, keys and partners. Raises `Misconfigured`.
+
+    A simulated world gives the time, what carries the calls, and chance.
+    """
     engine, pool = make_engine(url), make_pool(url)
     keystore = Keystore.open(settings.var_dir / "keys")
     journal = CallJournal(pool)
-    door = Door(journal, allow_private=not settings.live)
+    door = Door(journal, allow_private=not settings.live, clock=clock, exchange=exchange)
     paper_key = keystore.ensure(PAPER, Kind.P256, now=now())
+    providers = partners.providers(settings, door)
     context = Context(
         engine=engine,
         pool=pool,
         record=_recorder(pool),
         sealer=Sealer(keystore.ensure_secret(DATA)),
-        providers=partners.providers(settings, door),
-        operators=partners.operators(settings, door, now),
+        providers=providers,
+        routes=routing_rules.read(settings.routes, routing.payable(providers)),
+        operators=partners.operators(settings, door, clock),
         formats={"mt940": mt940.parse},
         agencies=partners.agencies(settings.agencies_file),
         procedures=_procedures(),
@@ -104,8 +118,8 @@ def open_house(settings: Settings, url: str) -> House:
         live=settings.live,
         schedules=Schedules(settings.query_delays_s, settings.webhook_delays_s, settings.order_delays_s),
         refund_limit_vnd=settings.refund_limit_vnd,
-        clock=now,
-        entropy=secrets.token_bytes,
+        clock=clock,
+        entropy=entropy,
     )
     return House(settings, url, engine, keystore, context)
 
@@ -191,7 +205,7 @@ def make_app(opened: House) -> APIFlask:
             max_body_bytes=settings.max_body_bytes,
             max_document_bytes=settings.max_document_bytes,
             is_ready=lambda: figures.why_not_ready(opened.engine),
-            scrape=figures.scraper(opened.engine),
+            scrape=figures.scraper(opened.engine, opened.context.providers),
             links=settings.links,
         )
     )

@@ -59,7 +59,7 @@ class Bidv:
     def ask(self, code: str, number: int) -> Shown | str:  # noqa: ARG002 - a getbill has no number
         asked = {"service_id": self._settings.service_id, "customer_id": code}
         signed = {**asked, "checksum": self._checksum(asked, GETBILL)}
-        answer = post(self._settings.getbill_url, signed, self.headers())
+        answer = post(self._ground.send, self._settings.getbill_url, signed, self.headers())
         if answer is None:
             return NO_ANSWER
         if answer.get("result_code") != OK:

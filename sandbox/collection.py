@@ -5,21 +5,19 @@ each payer at the counter; who has been shown a bill may pay it, also when someb
 """
 
 import json
-import secrets
 import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-import requests
 from flask import Flask, Response, request
 
-from sandbox import faults
+from sandbox import faults, mishaps
 from sandbox.bank import Bank, Movement
+from sandbox.courier import NOTICE_TRIES, Courier, Message
 from sandbox.faults import Fault
-from sandbox.outbox import Letter, Outbox
+from sandbox.outward import OK, Call, Reply, Send
 from sandbox.pages import dong, error_page, page, pay_page
 from sandbox.serving import json_answer, json_object, new_app, read_json
 from sandbox.state import Ground
@@ -30,9 +28,6 @@ CREATE TABLE IF NOT EXISTS collections (
     bill_id TEXT NOT NULL DEFAULT '', name TEXT NOT NULL DEFAULT '', amount_vnd INTEGER NOT NULL DEFAULT 0,
     result TEXT NOT NULL DEFAULT '', at TEXT NOT NULL DEFAULT '');
 """
-TIMEOUT_S = 10.0
-MAX_ANSWER_BYTES = 1_000_000
-CHUNK_BYTES = 65_536
 MAX_CODE = 64
 PAID, REFUSED, CANCELLED = "paid", "refused", "cancelled"
 SENTENCES = {
@@ -83,22 +78,27 @@ class Counter:
         self.ground = ground
         self._bank = bank
         ground.state.define(SCHEMA)
-        self.courier = Outbox(
+        self.courier = Courier(
             ground,
             wire.name,
-            seal=lambda letter: ({"Content-Type": "application/json", **wire.headers()}, letter.body),
-            acknowledged=lambda _, status, body: (
-                status == requests.codes.ok and wire.acknowledged(json_object(body) or {})
-            ),
+            acknowledged=self._acknowledged,
             interval_s=wire.interval_s,
+            max_tries=NOTICE_TRIES,
+            seal=lambda message: (
+                {"Content-Type": "application/json", **wire.headers()},
+                message.body,
+            ),
         )
+
+    def _acknowledged(self, _message: Message, reply: Reply) -> bool:
+        return reply.status == OK and self.wire.acknowledged(json_object(reply.body) or {})
 
     def look_up(self, code: str) -> Response:
         """The bill of a code with its two buttons, or why there is none."""
         if not code or len(code) > MAX_CODE or not code.isascii() or not code.isalnum():
             return error_page(code="MA", message="Mã hóa đơn không hợp lệ")
         with self.ground.state.transaction() as db:
-            token = secrets.token_urlsafe(24)
+            token = self.ground.token()
             number = db.execute(
                 "INSERT INTO collections (server, token, code) VALUES (?, ?, ?)",
                 (self.wire.name, token, code),
@@ -111,14 +111,14 @@ class Counter:
                 "UPDATE collections SET bill_id = ?, name = ?, amount_vnd = ? WHERE token = ?",
                 (shown.bill_id, shown.name, shown.amount_vnd, token),
             )
-        if faults.by_amount(shown.amount_vnd) is Fault.SLOW:
-            self.ground.stopping.wait(self.wire.slow_s)
-        return pay_page(
+        bill = pay_page(
             title=self.wire.title,
             rows={"Mã hóa đơn": code, "Khách hàng": shown.name, "Số tiền": dong(shown.amount_vnd)},
             action="/thuho/xacnhan",
             token=token,
         )
+        slow = Fault.SLOW if faults.by_amount(shown.amount_vnd) is Fault.SLOW else Fault.NONE
+        return mishaps.answer(slow, bill, ground=self.ground, slow_s=self.wire.slow_s)
 
     def decide(self, token: str, result: str) -> Response:
         """Carry out the payer's choice once; a second press shows what was done."""
@@ -166,33 +166,16 @@ class Counter:
         for sending in faults.sendings(fault, paid=True):
             if not sending.says_failed:
                 delay_s = sending.late_intervals * self.wire.interval_s
-                self.courier.put(db, Letter("notice", self.wire.notify_url, body, delay_s=delay_s))
+                self.courier.put(db, Message(self.wire.notify_url, body, delay_s=delay_s))
 
 
-def post(url: str, message: Mapping[str, object], headers: Mapping[str, str]) -> dict[str, object] | None:
+def post(
+    send: Send, url: str, message: Mapping[str, object], headers: Mapping[str, str]
+) -> dict[str, object] | None:
     """The biller's answer to one question; None when there is none that can be read."""
-    try:
-        with (
-            requests.Session() as session,
-            closing(
-                session.post(
-                    url,
-                    data=json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode(),
-                    headers={"Content-Type": "application/json", **headers},
-                    timeout=TIMEOUT_S,
-                    allow_redirects=False,
-                    stream=True,
-                )
-            ) as answer,
-        ):
-            body = b""
-            for chunk in answer.iter_content(CHUNK_BYTES):
-                body += chunk
-                if len(body) > MAX_ANSWER_BYTES:
-                    return None
-            return json_object(body) if answer.status_code == requests.codes.ok else None
-    except (requests.RequestException, OSError):
-        return None
+    body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+    reply = send(Call("POST", url, {"Content-Type": "application/json", **headers}, body))
+    return json_object(reply.body) if reply is not None and reply.status == OK else None
 
 
 def collection_app(counter: Counter) -> Flask:

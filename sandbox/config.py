@@ -1,43 +1,79 @@
 """The world file: JSON, read once, every value checked.
 
-An unknown name is refused, so that a misspelt setting is not silently the default. `docs/sandbox.md` shows the
-whole file.
+The section of a server has the fields of its settings dataclass: their types and names say what is checked. An
+unknown name is refused, so that a misspelt setting is not silently the default. `docs/sandbox.md` shows the whole file.
 """
 
 import json
+import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from sandbox.bank import Account
+from sandbox.bidv import BidvSettings
 from sandbox.dvcqg import DvcqgSettings
 from sandbox.errors import WorldMisconfigured
-from sandbox.portal import SECRET_PREFIX, PortalSettings
+from sandbox.keypay import KeypaySettings
+from sandbox.paygov import PaygovSettings
+from sandbox.portal import PortalSettings
 from sandbox.post import PostSettings
+from sandbox.state import MEMORY
+from sandbox.transfers import TransfersSettings
+from sandbox.ttttqg_wire import TtttqgSettings
+from sandbox.vietinbank import VietinbankSettings
+from sandbox.viettelpay import ViettelpaySettings
 from sandbox.vnpay import VnpaySettings
 
-SERVERS = ("vnpay", "dvcqg", "post", "bank", "portal")
 MAX_PORT = 65535
 MAX_SECONDS = 86_400.0
+MAX_NUMBER = 9999
 BIN_LENGTH = 6
 MAX_ACCOUNT = 19
 MAX_ACCOUNTS = 50
+MAX_ROWS = 20
 MAX_VND = 1_000_000_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class WorldSettings:
-    """The whole file. A server that is absent from it is None and is not started; the bank is always there."""
+    """The whole file. A server that is absent from it is None and is not started; the bank is always there.
+
+    Without `state_dir` (":memory:" in the file) the world remembers nothing once it has ended.
+    """
 
     gateway_url: str
     seed: int
-    state_dir: Path
+    state_dir: Path | None
     bank_port: int
     accounts: tuple[Account, ...]
-    vnpay: VnpaySettings | None
-    dvcqg: DvcqgSettings | None
-    post: PostSettings | None
-    portal: PortalSettings | None
+    vnpay: VnpaySettings | None = None
+    dvcqg: DvcqgSettings | None = None
+    post: PostSettings | None = None
+    portal: PortalSettings | None = None
+    transfers: TransfersSettings | None = None
+    viettelpay: ViettelpaySettings | None = None
+    paygov: PaygovSettings | None = None
+    keypay: KeypaySettings | None = None
+    vietinbank: VietinbankSettings | None = None
+    bidv: BidvSettings | None = None
+    ttttqg: TtttqgSettings | None = None
+
+
+SERVERS: Mapping[str, type] = {
+    "vnpay": VnpaySettings,
+    "dvcqg": DvcqgSettings,
+    "post": PostSettings,
+    "portal": PortalSettings,
+    "transfers": TransfersSettings,
+    "viettelpay": ViettelpaySettings,
+    "paygov": PaygovSettings,
+    "keypay": KeypaySettings,
+    "vietinbank": VietinbankSettings,
+    "bidv": BidvSettings,
+    "ttttqg": TtttqgSettings,
+}
 
 
 class _Section:
@@ -63,15 +99,14 @@ class _Section:
         self._read.add(key)
         return self._values.get(key)
 
-    def text(self, key: str, default: str | None = None) -> str:
+    def text(self, key: str) -> str:
         value = self.get(key)
-        value = default if value is None else value
         if not isinstance(value, str) or not value:
             raise self.fail(key, "a text that is not empty")
         return value
 
-    def url(self, key: str, default: str | None = None) -> str:
-        value = self.text(key, default)
+    def url(self, key: str) -> str:
+        value = self.text(key)
         if not value.startswith(("http://", "https://")):
             raise self.fail(key, "an http or https address")
         return value
@@ -87,12 +122,51 @@ class _Section:
         """0 asks for a free one."""
         return self.whole("port", least=0, most=MAX_PORT)
 
-    def seconds(self, key: str, default: float) -> float:
+    def one_of(self, key: str, words: tuple[str, ...]) -> str:
+        value = self.text(key)
+        if value not in words:
+            raise self.fail(key, " or ".join(words))
+        return value
+
+    def rows(self, key: str, kind: type) -> tuple[Any, ...]:
+        """A list of objects, each with the fields of `kind`."""
         value = self.get(key)
-        value = default if value is None else value
+        if not isinstance(value, list) or not 0 < len(value) <= MAX_ROWS:
+            raise self.fail(key, f"a list of 1 to {MAX_ROWS} objects")
+        return tuple(
+            _Section(f"{self._label(key)}[{index}]", row).all(kind) for index, row in enumerate(value)
+        )
+
+    def seconds(self, key: str) -> float:
+        value = self.get(key)
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= MAX_SECONDS:
             raise self.fail(key, f"seconds, above 0 and up to {MAX_SECONDS:.0f}")
         return float(value)
+
+    def all(self, kind: type, defaults: Mapping[str, object] | None = None) -> Any:
+        """The dataclass `kind` of what stands here. `defaults` stand for fields that the dataclass asks for."""
+        values = dict(defaults or {})
+        hints = typing.get_type_hints(kind)
+        for field in fields(kind):
+            needed = field.default is MISSING and field.name not in values
+            if needed or self._values.get(field.name) is not None:
+                values[field.name] = self._value(field.name, hints[field.name])
+            self._read.add(field.name)
+        self.done()
+        return kind(**values)
+
+    def _value(self, key: str, hint: Any) -> object:
+        words = typing.get_args(hint)
+        if typing.get_origin(hint) is Literal:
+            return self.one_of(key, words)
+        if words and is_dataclass(words[0]):
+            return self.rows(key, typing.cast("type", words[0]))
+        if hint is int:
+            return self.port() if key == "port" else self.whole(key, least=-MAX_NUMBER, most=MAX_NUMBER)
+        if hint is float:
+            return self.seconds(key)
+        assert hint is str or words == (str, type(None)), f"{key} is of a type that no file holds"
+        return self.url(key) if key == "url" or key.endswith("_url") else self.text(key)
 
     def done(self) -> None:
         unknown = sorted(set(self._values) - self._read)
@@ -117,80 +191,27 @@ def read_world(values: object) -> WorldSettings:
     """A decoded world file, checked. Raises `WorldMisconfigured`."""
     root = _Section("", values)
     gateway_url = root.url("gateway_url").rstrip("/")
-    sections = {name: _Section(name, root.get(name)) for name in SERVERS if root.has(name)}
-    if "bank" not in sections:
+    state_dir = root.text("state_dir")
+    if not root.has("bank"):
         raise root.fail("bank", "given: the other servers settle to it")
+    bank = _Section("bank", root.get("bank"))
+    defaults = {"dvcqg": {"return_url": f"{gateway_url}/return/dvcqg"}}
+    servers = {
+        name: _Section(name, root.get(name)).all(kind, defaults.get(name))
+        for name, kind in SERVERS.items()
+        if root.has(name)
+    }
     settings = WorldSettings(
         gateway_url=gateway_url,
         seed=root.whole("seed", least=0, most=2**31, default=0),
-        state_dir=Path(root.text("state_dir")),
-        bank_port=sections["bank"].port(),
-        accounts=_accounts(sections["bank"]),
-        vnpay=_vnpay(sections["vnpay"]) if "vnpay" in sections else None,
-        dvcqg=_dvcqg(sections["dvcqg"], gateway_url) if "dvcqg" in sections else None,
-        post=_post(sections["post"]) if "post" in sections else None,
-        portal=_portal(sections["portal"]) if "portal" in sections else None,
+        state_dir=None if state_dir == MEMORY else Path(state_dir),
+        bank_port=bank.port(),
+        accounts=_accounts(bank),
+        **servers,
     )
-    for section in (root, *sections.values()):
+    for section in (root, bank):
         section.done()
     return settings
-
-
-def _vnpay(section: _Section) -> VnpaySettings:
-    return VnpaySettings(
-        port=section.port(),
-        tmn_code=section.text("tmn_code"),
-        secret=section.text("secret"),
-        ipn_url=section.url("ipn_url"),
-        account=section.text("account", "-"),
-        ipn_interval_s=section.seconds("ipn_interval_s", 1.0),
-        slow_s=section.seconds("slow_s", 12.0),
-    )
-
-
-def _dvcqg(section: _Section, gateway_url: str) -> DvcqgSettings:
-    shape = section.text("answer_shape", "direct")
-    if shape not in {"direct", "wrapped"}:
-        raise section.fail("answer_shape", "direct or wrapped")
-    return DvcqgSettings(
-        port=section.port(),
-        partner_code=section.text("partner_code"),
-        secret=section.text("secret"),
-        confirm_url=section.url("confirm_url"),
-        return_url=section.url("return_url", f"{gateway_url}/return/dvcqg"),
-        answer_shape=shape,
-        confirm_interval_s=section.seconds("confirm_interval_s", 1.0),
-        slow_s=section.seconds("slow_s", 12.0),
-    )
-
-
-def _post(section: _Section) -> PostSettings:
-    def status(name: str, default: int) -> int:
-        return section.whole(name, least=-9999, most=9999, default=default)
-
-    return PostSettings(
-        port=section.port(),
-        consumer_key=section.text("consumer_key"),
-        consumer_secret=section.text("consumer_secret"),
-        customer_code=section.text("customer_code"),
-        step_s=section.seconds("step_s", 0.3),
-        token_ttl_s=section.seconds("token_ttl_s", 3600.0),
-        status_accepted=status("status_accepted", 100),
-        status_exists=status("status_exists", 101),
-        status_refused=status("status_refused", 102),
-    )
-
-
-def _portal(section: _Section) -> PortalSettings:
-    secret = section.text("webhook_secret") if section.has("webhook_secret") else None
-    if secret is not None and not secret.startswith(SECRET_PREFIX):
-        raise section.fail("webhook_secret", f"a secret that starts with {SECRET_PREFIX}")
-    return PortalSettings(
-        port=section.port(),
-        key_id=section.text("key_id"),
-        private_key_file=section.text("private_key_file"),
-        webhook_secret=secret,
-    )
 
 
 def _accounts(section: _Section) -> tuple[Account, ...]:

@@ -6,22 +6,23 @@ sent again word for word is answered as before; the same MaThamChieu with other 
 """
 
 import json
-import secrets
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Literal
 from urllib.parse import urlencode
 
 from flask import Flask, Response, redirect, request
 
-from sandbox import faults, mishaps
+from sandbox import faults, mishaps, outward
 from sandbox.bank import Bank, Movement
 from sandbox.courier import Courier, Message
 from sandbox.dvcqg_asks import FAILED, OK, OTHER, PAID, Asks, number
 from sandbox.dvcqg_lookup import Owed, look_up
 from sandbox.dvcqg_wire import CONFIRM, INIT, MAC, digits, init_fault, mac
 from sandbox.faults import Fault
+from sandbox.outward import Reply
 from sandbox.pages import dong, error_page, pay_page
 from sandbox.serving import json_answer, json_object, new_app, read_json, text_of
 from sandbox.state import Ground, get_control, set_control
@@ -39,7 +40,7 @@ INQUIRE_KEY = "inquire"
 
 @dataclass(frozen=True, slots=True)
 class DvcqgSettings:
-    """`answer_shape` is `direct` or `wrapped`, of INIT; `bill_shape` is `link` or `pdf`, of GET_BILL.
+    """`answer_shape` is that of INIT, `bill_shape` that of GET_BILL.
 
     `inquiry_url` is the portal's look-up; without it no case can be looked up. `slow_s` belongs to the magic amount.
     """
@@ -49,10 +50,10 @@ class DvcqgSettings:
     confirm_url: str
     return_url: str
     secret: str = field(repr=False)
-    answer_shape: str = "direct"
+    answer_shape: Literal["direct", "wrapped"] = "direct"
     confirm_interval_s: float = 1.0
     slow_s: float = 12.0
-    bill_shape: str = "link"
+    bill_shape: Literal["link", "pdf"] = "link"
     inquiry_url: str = ""
     inquiry_token: str = field(default="", repr=False)
 
@@ -115,7 +116,7 @@ class Dvcqg:
         db.execute(
             "INSERT INTO dvcqg_payments (token, reference, init_mac, amount_vnd, info, account)"
             " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (reference) DO NOTHING",
-            (secrets.token_urlsafe(24), owed.reference, init_mac, owed.amount_vnd, owed.info, account),
+            (self.ground.token(), owed.reference, init_mac, owed.amount_vnd, owed.info, account),
         )
         db.execute(
             "INSERT INTO dvcqg_cases VALUES (?, ?) ON CONFLICT DO NOTHING", (owed.reference, case_code)
@@ -127,13 +128,16 @@ class Dvcqg:
 
     def look_up(self, case_code: str) -> Response:
         """The way of a payer who has the code of a case and no page of a portal: what is owed becomes a payment."""
-        owed = look_up(self.settings.inquiry_url, self.settings.inquiry_token, case_code)
+        owed = self._owed(case_code)
         if isinstance(owed, str):
             return error_page(code=OTHER, message=owed, status=404)
         with self.ground.state.transaction() as db:
             token = self._book(db, owed, case_code=case_code, init_mac="")["token"]
         self._charge(token, owed.amount_vnd)
         return _see_other(f"/thanhtoan/{token}")
+
+    def _owed(self, case_code: str) -> Owed | str:
+        return look_up(self.ground.send, self.settings.inquiry_url, self.settings.inquiry_token, case_code)
 
     def control(self, order: dict[str, object]) -> bool:
         """Carry out a story's word; `{"inquire": true}` has what is owed looked up before a page is shown."""
@@ -151,7 +155,7 @@ class Dvcqg:
         if row["code"]:
             return error_page(code=OTHER, message="Giao dịch đã kết thúc", status=409)
         if inquire:
-            owed = look_up(self.settings.inquiry_url, self.settings.inquiry_token, case_code)
+            owed = self._owed(case_code)
             if isinstance(owed, str):
                 return error_page(code=OTHER, message=owed, status=409)
             row = self._charge(token, owed.amount_vnd)
@@ -213,8 +217,6 @@ class Dvcqg:
             faults.fail_until(db, "dvcqg", reference=row["reference"], until=until)
         for sending in faults.sendings(fault, paid=paid):
             message = Message(
-                reference=row["reference"],
-                method="POST",
                 url=self.settings.confirm_url,
                 body=self._confirm(done, fault, failed=sending.says_failed),
                 delay_s=self._late_s(sending.late_intervals),
@@ -256,8 +258,8 @@ def _see_other(url: str) -> Response:
     return answer
 
 
-def _acknowledged(body: bytes) -> bool:
-    return (json_object(body) or {}).get("MaLoi") == OK
+def _acknowledged(_message: Message, reply: Reply) -> bool:
+    return reply.status == outward.OK and (json_object(reply.body) or {}).get("MaLoi") == OK
 
 
 def dvcqg_app(dvcqg: Dvcqg) -> Flask:
@@ -293,7 +295,7 @@ def _calls(app: Flask, dvcqg: Dvcqg) -> None:
     """What a portal calls, each with what may become of its answer."""
 
     def answer(given: Response, fault: Fault) -> Response:
-        return mishaps.answer(fault, given, stopping=dvcqg.ground.stopping, slow_s=dvcqg.settings.slow_s)
+        return mishaps.answer(fault, given, ground=dvcqg.ground, slow_s=dvcqg.settings.slow_s)
 
     @app.post("/init")
     def init() -> Response:

@@ -5,18 +5,14 @@ paid, 0 when nothing is, -1 when it does not know the case. The token is this wo
 asks for none. What is charged is the sum of the lines at this moment, whatever an INIT said before.
 """
 
+import json
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 
-import requests
-
 from sandbox.dvcqg_wire import sum_of
+from sandbox.outward import OK, Call, Send
 from sandbox.serving import json_object, text_of
 
-TIMEOUT_S = 10.0
-MAX_ANSWER_BYTES = 1_000_000
-CHUNK_BYTES = 65_536
 MAX_TEXT = 255
 TO_PAY, NOTHING, NOT_FOUND = "1", "0", "-1"
 SENTENCES = {NOTHING: "Hồ sơ không có khoản phải nộp", NOT_FOUND: "Không tìm thấy hồ sơ"}
@@ -33,9 +29,12 @@ class Owed:
     info: str
 
 
-def look_up(url: str, token: str, case_code: str) -> Owed | str:
+def look_up(send: Send, url: str, token: str, case_code: str) -> Owed | str:
     """What is owed for `case_code`, or a sentence for the payer."""
-    return read_answer(_ask(url, token, case_code), case_code)
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    reply = send(Call("POST", url, headers, json.dumps({"MaHoSo": case_code}).encode()))
+    answer = None if reply is None or reply.status != OK else json_object(reply.body)
+    return read_answer(answer, case_code)
 
 
 def read_answer(answer: Mapping[str, object] | None, case_code: str) -> Owed | str:
@@ -50,28 +49,3 @@ def read_answer(answer: Mapping[str, object] | None, case_code: str) -> Owed | s
         return NO_ANSWER
     info = text_of(message.get("NoiDungThanhToan"))[:MAX_TEXT] or f"Phi le phi ho so {case_code}"
     return Owed(amount_vnd, reference, text_of(message.get("TKThuHuong")), info)
-
-
-def _ask(url: str, token: str, case_code: str) -> Mapping[str, object] | None:
-    try:
-        with (
-            requests.Session() as session,
-            closing(
-                session.post(
-                    url,
-                    json={"MaHoSo": case_code},
-                    headers={"Authorization": f"Bearer {token}"},
-                    timeout=TIMEOUT_S,
-                    allow_redirects=False,
-                    stream=True,
-                )
-            ) as answer,
-        ):
-            body = b""
-            for chunk in answer.iter_content(CHUNK_BYTES):
-                body += chunk
-                if len(body) > MAX_ANSWER_BYTES:
-                    return None
-            return json_object(body) if answer.status_code == requests.codes.ok else None
-    except (requests.RequestException, OSError):
-        return None

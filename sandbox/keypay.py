@@ -7,7 +7,6 @@ callback is sent in version 3 alone; its check_sum covers what the published one
 """
 
 import json
-import secrets
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,6 +35,7 @@ from sandbox.keypay_wire import (
     secure_hash,
     whole,
 )
+from sandbox.outward import OK, Reply
 from sandbox.pages import dong, error_page, pay_page
 from sandbox.serving import json_answer, json_object, new_app, read_json, same, text_of
 from sandbox.state import Ground
@@ -129,7 +129,7 @@ class Keypay:
         db.execute(
             f"INSERT INTO keypay_payments ({', '.join(Order._fields)}, token)"  # noqa: S608 - names of our own
             f" VALUES ({'?, ' * len(Order._fields)}?) ON CONFLICT (transaction_id) DO NOTHING",
-            (*known, secrets.token_urlsafe(24)),
+            (*known, self.ground.token()),
         )
         row: sqlite3.Row = db.execute(
             "SELECT * FROM keypay_payments WHERE transaction_id = ?", (order.transaction_id,)
@@ -233,8 +233,6 @@ class Keypay:
     def _tell(self, db: sqlite3.Connection, row: sqlite3.Row, fault: Fault) -> None:
         for sending in faults.sendings(fault, paid=row["status"] == PAID):
             message = Message(
-                reference=row["transaction_id"],
-                method="POST",
                 url=self.settings.callback_url,
                 body=self._callback(row, fault, failed=sending.says_failed),
                 delay_s=sending.late_intervals * self.settings.callback_interval_s,
@@ -264,8 +262,8 @@ class Keypay:
         return faults.changed_byte(body, seed=seed) if fault is Fault.CHANGED_BYTE else body
 
 
-def _acknowledged(body: bytes) -> bool:
-    return (json_object(body) or {}).get("return_code") == 0
+def _acknowledged(_message: Message, reply: Reply) -> bool:
+    return reply.status == OK and (json_object(reply.body) or {}).get("return_code") == 0
 
 
 def keypay_app(keypay: Keypay) -> Flask:
@@ -300,7 +298,7 @@ def _calls(app: Flask, keypay: Keypay) -> None:
     def answer(given: tuple[dict[str, object], Fault]) -> Response:
         told, fault = given
         slow_s = keypay.settings.slow_s
-        return mishaps.answer(fault, json_answer(told), stopping=keypay.ground.stopping, slow_s=slow_s)
+        return mishaps.answer(fault, json_answer(told), ground=keypay.ground, slow_s=slow_s)
 
     @app.post("/v3/create")
     def create() -> Response:

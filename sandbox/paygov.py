@@ -6,7 +6,6 @@ choice. An orderId that was paid once cannot be paid again; the same create word
 """
 
 import json
-import secrets
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from sandbox import faults, mishaps
 from sandbox.bank import Bank, Movement
 from sandbox.courier import Courier, Message
 from sandbox.faults import Fault
+from sandbox.outward import OK, Reply
 from sandbox.pages import dong, error_page, page, pay_page
 from sandbox.paygov_wire import (
     CALLBACK,
@@ -116,7 +116,7 @@ class Paygov:
         db.execute(
             "INSERT INTO paygov_payments (token, request_code, order_id, checksum, info, return_url, amount_vnd)"
             " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (request_code) DO NOTHING",
-            (secrets.token_urlsafe(24), *texts, amount_vnd),
+            (self.ground.token(), *texts, amount_vnd),
         )
         row: sqlite3.Row = db.execute(
             "SELECT * FROM paygov_payments WHERE request_code = ?", texts[:1]
@@ -160,8 +160,6 @@ class Paygov:
             self._settle(db, done)
         for sending in faults.sendings(fault, paid=code == PAID):
             message = Message(
-                reference=row["request_code"],
-                method="POST",
                 url=self.settings.callback_url,
                 body=self._callback(done, fault, failed=sending.says_failed),
                 delay_s=sending.late_intervals * self.settings.callback_interval_s,
@@ -251,8 +249,8 @@ def _said(code: str, message: str) -> dict[str, object]:
     return {"error_code": code, "error_message": message}
 
 
-def _acknowledged(body: bytes) -> bool:
-    return (json_object(body) or {}).get("error_code") == "SUCCESSFUL"
+def _acknowledged(_message: Message, reply: Reply) -> bool:
+    return reply.status == OK and (json_object(reply.body) or {}).get("error_code") == "SUCCESSFUL"
 
 
 def paygov_app(paygov: Paygov) -> Flask:
@@ -301,8 +299,7 @@ def _calls(app: Flask, paygov: Paygov) -> None:
         if not known():
             return json_answer(_said("FAILED", "token không đúng"), UNAUTHORIZED)
         told, fault = paygov.create(read_json(), request.host_url.rstrip("/"))
-        stopping, slow_s = paygov.ground.stopping, settings.slow_s
-        return mishaps.answer(fault, json_answer(told), stopping=stopping, slow_s=slow_s)
+        return mishaps.answer(fault, json_answer(told), ground=paygov.ground, slow_s=settings.slow_s)
 
     @app.post("/receipt")
     def receipt() -> Response:

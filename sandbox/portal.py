@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from flask import Flask, Response, request
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from sandbox.errors import Untrusted
+from sandbox.errors import Untrusted, WorldMisconfigured
 from sandbox.portal_client import KeySet
 from sandbox.serving import json_answer, json_object, new_app, read_json
 from sandbox.state import Ground, get_control, set_control
@@ -44,6 +44,13 @@ class PortalSettings:
     private_key_file: str
     webhook_secret: str | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        """Raises `WorldMisconfigured`."""
+        if self.webhook_secret is not None and not self.webhook_secret.startswith(SECRET_PREFIX):
+            raise WorldMisconfigured(
+                f"portal.webhook_secret must be a secret that starts with {SECRET_PREFIX}"
+            )
+
 
 class Portal:
     """What the portal received, each message once."""
@@ -51,7 +58,7 @@ class Portal:
     def __init__(self, settings: PortalSettings, ground: Ground, gateway_url: str) -> None:
         self._settings = settings
         self._ground = ground
-        self._keys = KeySet(gateway_url)
+        self._keys = KeySet(gateway_url, ground.send)
         ground.state.define(SCHEMA)
 
     def receive(self, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:

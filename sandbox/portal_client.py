@@ -24,7 +24,9 @@ from http_message_signatures import (
     algorithms,
 )
 
+from sandbox import outward
 from sandbox.errors import Untrusted
+from sandbox.outward import Call, Send
 from sandbox.serving import json_object
 
 TIMEOUT_S = 15.0
@@ -45,7 +47,8 @@ class PortalAnswer(NamedTuple):
 class KeySet:
     """The gateway's Ed25519 keys by `kid`, read when first needed and again when a key is not known."""
 
-    def __init__(self, gateway_url: str) -> None:
+    def __init__(self, gateway_url: str, send: Send = outward.send) -> None:
+        self._send = send
         self._url = f"{gateway_url.rstrip('/')}/.well-known/jwks.json"
         self._lock = Lock()
         self._keys: dict[str, Ed25519PublicKey] = {}
@@ -65,14 +68,11 @@ class KeySet:
             return tuple(self._keys.values())
 
     def _read(self) -> dict[str, Ed25519PublicKey]:
-        try:
-            with requests.Session() as session:
-                session.trust_env = False
-                response = session.get(self._url, timeout=TIMEOUT_S, allow_redirects=False)
-        except requests.RequestException as error:
-            raise Untrusted("the gateway's key set cannot be read") from error
-        members = (json_object(response.content) or {}).get("keys")
-        if response.status_code != requests.codes.ok or not isinstance(members, list):
+        reply = self._send(Call("GET", self._url, timeout_s=TIMEOUT_S))
+        if reply is None:
+            raise Untrusted("the gateway's key set cannot be read")
+        members = (json_object(reply.body) or {}).get("keys")
+        if reply.status != outward.OK or not isinstance(members, list):
             raise Untrusted("the gateway's key set is not a JWKS")
         found = [_ed25519(member) for member in members[:MAX_KEYS] if isinstance(member, dict)]
         return dict(pair for pair in found if pair is not None)

@@ -7,7 +7,6 @@ no thread is needed, and a restart changes nothing.
 
 import base64
 import binascii
-import secrets
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -68,7 +67,7 @@ class Post:
         return self._ground.clock().timestamp()
 
     def new_token(self) -> dict[str, object]:
-        token = secrets.token_urlsafe(24)
+        token = self._ground.token()
         with self._ground.state.transaction() as db:
             db.execute("DELETE FROM post_tokens WHERE expires_at < ?", (self._now(),))
             db.execute(

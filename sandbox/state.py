@@ -1,5 +1,7 @@
-"""What the world remembers: one SQLite file, so that killing the sandbox loses nothing."""
+"""What the world remembers (one SQLite file, so that killing the sandbox loses nothing), and what it stands on."""
 
+import base64
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,9 +10,14 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from threading import Event, RLock
 
+from sandbox import outward
+
 VIETNAM = timezone(timedelta(hours=7))  # no summer time since 1975: a fixed offset is exact
 STAMP = "%Y%m%d%H%M%S"
 BUSY_TIMEOUT_S = 10.0
+MEMORY = ":memory:"
+TOKEN_BYTES = 24
+HEX_BYTES = 16
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS control (
@@ -19,13 +26,17 @@ CREATE TABLE IF NOT EXISTS control (
 
 
 class State:
-    """The SQLite file. One connection, one writer at a time; a transaction is all or nothing."""
+    """The SQLite file. One connection, one writer at a time; a transaction is all or nothing.
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    Without a path it is in memory, and gone with the process.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = RLock()
         self._db = sqlite3.connect(
-            path, check_same_thread=False, isolation_level=None, timeout=BUSY_TIMEOUT_S
+            path or MEMORY, check_same_thread=False, isolation_level=None, timeout=BUSY_TIMEOUT_S
         )
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -56,12 +67,31 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What every server stands on. `clock` returns an aware UTC time; `stopping` ends every wait."""
+    """What every server stands on; time, chance and the way out are parts that a virtual world gives.
+
+    `clock` returns an aware UTC time. `send` makes every call outwards. `pause` waits for seconds (None: in truth)
+    and says whether the world ends. `draw` gives so many random bytes. `stopping` ends every wait.
+    """
 
     state: State
     seed: int = 0
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     stopping: Event = field(default_factory=Event)
+    send: outward.Send = outward.send
+    pause: Callable[[float], bool] | None = None
+    draw: Callable[[int], bytes] = secrets.token_bytes
+
+    def wait(self, seconds: float) -> bool:
+        """Wait, the only way in which a simulator does; True when the world ends."""
+        return (self.pause or self.stopping.wait)(seconds)
+
+    def token(self) -> str:
+        """A name that nobody guesses, of 32 letters that an address may hold."""
+        return base64.urlsafe_b64encode(self.draw(TOKEN_BYTES)).decode()
+
+    def hex(self) -> str:
+        """A number of a message: 32 hexadecimal digits."""
+        return self.draw(HEX_BYTES).hex()
 
     def now_local(self) -> datetime:
         """The time that goes on the wires: +07:00."""

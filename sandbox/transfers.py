@@ -9,14 +9,16 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
+from typing import Literal
 
 from flask import Flask, Response, request
 
 from sandbox import faults
 from sandbox import transfers_wire as wire
 from sandbox.bank import Bank, Movement
+from sandbox.courier import NOTICE_TRIES, Courier, Message
 from sandbox.faults import Fault
-from sandbox.outbox import Letter, Outbox
+from sandbox.outward import SUCCESS, Reply
 from sandbox.pages import dong, error_page, page, pay_page
 from sandbox.serving import json_answer, json_object, new_app, read_json
 from sandbox.state import Ground, get_control, set_control
@@ -31,14 +33,13 @@ MAX_VND = 1_000_000_000_000
 MAX_MEMO = 210
 GARBLE_KEY = "garble"
 WRONG_KEY = "another key"
-OK = range(200, 300)
 
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """Where one service calls: `profile` is `sepay`, `casso_v2` or `payos`."""
+    """Where one service calls."""
 
-    profile: str
+    profile: Literal["sepay", "casso_v2", "payos"]
     url: str
     secret: str = field(repr=False)
 
@@ -69,14 +70,15 @@ class Transfers:
         self.settings = settings
         self.ground = ground
         self._bank = bank
-        self._hooks = {hook.profile: hook for hook in settings.hooks}
+        self._hooks: dict[str, Hook] = {hook.profile: hook for hook in settings.hooks}
         ground.state.define(SCHEMA)
-        self.courier = Outbox(
+        self.courier = Courier(
             ground,
             "transfers",
-            seal=self._sealed,
             acknowledged=_acknowledged,
             interval_s=settings.interval_s,
+            max_tries=NOTICE_TRIES,
+            seal=self._sealed,
         )
 
     def transfer(self, wish: Wish) -> dict[str, object]:
@@ -111,13 +113,11 @@ class Transfers:
     def repeat(self) -> bool:
         """The last notice of each service once more, as it was; False when there is none."""
         with self.ground.state.transaction() as db:
-            rows = db.execute(
-                "SELECT kind, url, body, flaw, max(id) FROM letters WHERE server = 'transfers' GROUP BY kind"
-            ).fetchall()
-            for row in rows:
-                self.courier.put(db, Letter(row["kind"], row["url"], row["body"], row["flaw"]))
+            last = self.courier.last_of_each_kind(db)
+            for message in last:
+                self.courier.put(db, message)
         self.courier.wake()
-        return bool(rows)
+        return bool(last)
 
     def _book(
         self, db: sqlite3.Connection, account: str, amount_vnd: int, *, asked: str, garble: str | None
@@ -162,9 +162,14 @@ class Transfers:
             for hook in self.settings.hooks:
                 if hook.profile == "payos" and line.amount_vnd < 0:
                     continue  # it watches payment links, by which nothing goes out
-                body = self._body(hook.profile, told)
-                delay_s = sending.late_intervals * self.settings.interval_s
-                self.courier.put(db, Letter(hook.profile, hook.url, body, flaw, delay_s))
+                message = Message(
+                    hook.url,
+                    self._body(hook.profile, told),
+                    kind=hook.profile,
+                    flaw=flaw,
+                    delay_s=sending.late_intervals * self.settings.interval_s,
+                )
+                self.courier.put(db, message)
 
     def _body(self, profile: str, line: Line) -> bytes:
         bank_bin = self._bank.accounts[line.account].bin
@@ -177,28 +182,29 @@ class Transfers:
             case _:
                 return wire.payos_body(line)
 
-    def _sealed(self, letter: Letter) -> tuple[Mapping[str, str], bytes]:
-        hook = self._hooks[letter.kind]
-        secret = WRONG_KEY if letter.flaw == Fault.WRONG_MAC else hook.secret
+    def _sealed(self, message: Message) -> tuple[Mapping[str, str], bytes]:
+        hook = self._hooks[message.kind]
+        secret = WRONG_KEY if message.flaw == Fault.WRONG_MAC else hook.secret
         now = self.ground.clock()
-        if letter.flaw == Fault.SKEWED_CLOCK:
+        if message.flaw == Fault.SKEWED_CLOCK:
             now -= faults.SKEW
-        headers, body = {"Content-Type": "application/json"}, letter.body
-        match letter.kind:
+        headers, body = {"Content-Type": "application/json"}, message.body or b""
+        match message.kind:
             case "sepay":
                 headers |= wire.sealed_sepay(secret, body, now)
             case "casso_v2":
                 headers |= wire.sealed_casso(secret, body, now)
             case _:
                 body = wire.sealed_payos(secret, body)
-        if letter.flaw == Fault.CHANGED_BYTE:
-            body = faults.changed_byte(body, seed=f"{self.ground.seed}:{letter.kind}")
+        if message.flaw == Fault.CHANGED_BYTE:
+            body = faults.changed_byte(body, seed=f"{self.ground.seed}:{message.kind}")
         return headers, body
 
 
-def _acknowledged(kind: str, status: int, body: bytes) -> bool:
+def _acknowledged(message: Message, reply: Reply) -> bool:
     """SePay also reads `success`; the others look at the status alone."""
-    return status in OK and (kind != "sepay" or (json_object(body) or {}).get("success") is True)
+    said = (json_object(reply.body) or {}).get("success")
+    return reply.status in SUCCESS and (message.kind != "sepay" or said is True)
 
 
 def read_wish(told: Mapping[str, object]) -> Wish | None:

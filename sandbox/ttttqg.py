@@ -6,7 +6,6 @@ bank's implementation; what they do not tell is in `ttttqg_wire.py`.
 """
 
 import json
-import secrets
 import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -15,8 +14,9 @@ from flask import Flask, Response, request
 
 from sandbox import faults, mishaps
 from sandbox.bank import Bank, Movement
+from sandbox.courier import NOTICE_TRIES, Courier, Message
 from sandbox.faults import Fault
-from sandbox.outbox import Letter, Outbox
+from sandbox.outward import SUCCESS, Reply
 from sandbox.pages import dong, error_page, page, pay_page
 from sandbox.serving import json_object, new_app, read_json, text_of
 from sandbox.state import Ground, read_stamp
@@ -49,14 +49,13 @@ class Ttttqg:
         self.signer = Signer(settings)
         ground.state.define(SCHEMA)
         self.desk = Desk(ground, bank, settings.account)
-        self.courier = Outbox(
+        self.courier = Courier(
             ground,
             "ttttqg",
-            seal=self._sealed,
-            acknowledged=lambda _, status, body: (
-                200 <= status <= 299 and (json_object(body) or {}).get("MaLoi") == OK  # noqa: PLR2004 - RFC 9110
-            ),
+            acknowledged=_acknowledged,
             interval_s=settings.notice_interval_s,
+            max_tries=NOTICE_TRIES,
+            seal=self._sealed,
         )
 
     def create(self, asked: Mapping[str, object], request_id: str) -> Answer:
@@ -107,7 +106,7 @@ class Ttttqg:
         cursor = db.execute(
             "INSERT INTO ttttqg_payments (token, request_id, content, invoice, amount_vnd, info, expires, account)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (secrets.token_urlsafe(24), request_id, content, invoice, amount, info, expires, account),
+            (self.ground.token(), request_id, content, invoice, amount, info, expires, account),
         )
         alias = f"99{self.ground.now_local():%y%m%d}{cursor.lastrowid:05d}"
         db.execute(
@@ -210,7 +209,7 @@ class Ttttqg:
                 told["SoTien"] = row["amount_vnd"] + faults.WRONG_BY_VND
             body = _json({**said("Thành công", OK), "MaDoiTac": self.settings.partner_code, **told})
             delay_s = sending.late_intervals * self.settings.notice_interval_s
-            self.courier.put(db, Letter("notice", self.settings.notice_url, body, flaw, delay_s))
+            self.courier.put(db, Message(self.settings.notice_url, body, flaw=flaw, delay_s=delay_s))
         return done
 
     def _settle(self, db: sqlite3.Connection, row: sqlite3.Row) -> None:
@@ -233,13 +232,17 @@ class Ttttqg:
             "ThoiGianGD": row["at"],
         }
 
-    def _sealed(self, letter: Letter) -> tuple[Mapping[str, str], bytes]:
-        body = letter.body
-        signature = self.signer.sign(body + b" " if letter.flaw == Fault.WRONG_MAC else body)
-        if letter.flaw == Fault.CHANGED_BYTE:
+    def _sealed(self, message: Message) -> tuple[Mapping[str, str], bytes]:
+        body = message.body or b""
+        signature = self.signer.sign(body + b" " if message.flaw == Fault.WRONG_MAC else body)
+        if message.flaw == Fault.CHANGED_BYTE:
             body = faults.changed_byte(body, seed=str(self.ground.seed))
-        headers = {"x-request-id": secrets.token_hex(16), "x-request-signature": signature}
+        headers = {"x-request-id": self.ground.hex(), "x-request-signature": signature}
         return {"Content-Type": "application/json; charset=utf-8", **headers}, body
+
+
+def _acknowledged(_message: Message, reply: Reply) -> bool:
+    return reply.status in SUCCESS and (json_object(reply.body) or {}).get("MaLoi") == OK
 
 
 def _json(told: Mapping[str, object]) -> bytes:
@@ -301,7 +304,7 @@ def _calls(app: Flask, bank: Ttttqg) -> None:
             told, fault = calls[request.path](asked)
         given = Response(_json(told), content_type="application/json; charset=utf-8")
         given.headers["x-request-signature"] = bank.signer.sign(given.get_data())
-        return mishaps.answer(fault, given, stopping=bank.ground.stopping, slow_s=bank.settings.slow_s)
+        return mishaps.answer(fault, given, ground=bank.ground, slow_s=bank.settings.slow_s)
 
     for path in calls:
         app.add_url_rule(path, endpoint=path, view_func=answer, methods=["POST"])

@@ -7,10 +7,10 @@ a bill whose signature does not hold is not shown, and a notice is sent again un
 
 import base64
 import binascii
-import secrets
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -79,10 +79,14 @@ class Vietinbank:
         self._settings = settings
         self._ground = ground
         self._key, self._gateway_key = _private_key(settings), _public_key(settings)
-        self._forger = rsa.generate_private_key(65537, 2048)
         self.account = settings.account
         self.notify_url = settings.notify_url
         self.interval_s, self.slow_s = settings.notify_interval_s, settings.slow_s
+
+    @cached_property
+    def _forger(self) -> rsa.RSAPrivateKey:
+        """Somebody else's key, made for the first notice that is to be wrongly signed."""
+        return rsa.generate_private_key(65537, 2048)
 
     def ask(self, code: str, number: int) -> Shown | str:
         edition = self._settings.edition
@@ -90,7 +94,7 @@ class Vietinbank:
         if edition == "2026":
             data |= {"transType": "2", "custName": "", "custAcct": ""}
         header = {
-            "msgId": secrets.token_hex(16),
+            "msgId": self._ground.hex(),
             "msgType": "1100",
             "channelId": CHANNELS[edition],
             "gatewayId": "A101_IBR",
@@ -102,7 +106,7 @@ class Vietinbank:
             "encrypt": "",
         }
         header["signature"] = sign(self._key, {**header, **data}, INQUIRY[edition])
-        answer = post(self._settings.inquiry_url, {"header": header, "data": data}, {})
+        answer = post(self._ground.send, self._settings.inquiry_url, {"header": header, "data": data}, {})
         return NO_ANSWER if answer is None else self._shown(answer, data)
 
     def _shown(self, answer: Mapping[str, object], asked: Mapping[str, str]) -> Shown | str:
@@ -126,7 +130,7 @@ class Vietinbank:
 
     def notice(self, row: sqlite3.Row, *, amount_vnd: int, wrong_mac: bool) -> Mapping[str, object]:
         told = {
-            "msgId": secrets.token_hex(16),
+            "msgId": self._ground.hex(),
             "providerId": self._settings.provider_id,
             "transId": f"PAY{row['id']:010d}",
             "transTime": row["at"],

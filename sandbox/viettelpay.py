@@ -8,19 +8,18 @@ order that the partner does not confirm is not shown to the payer (V05).
 import base64
 import hashlib
 import hmac
-import secrets
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import requests
 from flask import Flask, Response, redirect, request
 
 from sandbox import faults, mishaps
 from sandbox.bank import Bank, Movement
+from sandbox.courier import NOTICE_TRIES, Courier, Message
 from sandbox.faults import Fault
-from sandbox.outbox import Letter, Outbox
+from sandbox.outward import SUCCESS, Call, Reply
 from sandbox.pages import dong, error_page, pay_page
 from sandbox.serving import json_answer, json_object, new_app, read_json, same, text_of
 from sandbox.state import Ground
@@ -36,10 +35,9 @@ PAYER = "84980000123"
 MAX_VND = 1_000_000_000_000
 MAX_DIGITS = 15
 MAX_CODE = 50
-TIMEOUT_S = 10.0
-OK = range(200, 300)
 PAID, FAILED, CALLED_OFF, NOT_CREATED = "1", "2", "5", "-1"
 WRONG_KEY = "another key"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +63,13 @@ class Viettelpay:
         self.ground = ground
         self._bank = bank
         ground.state.define(SCHEMA)
-        self.courier = Outbox(
+        self.courier = Courier(
             ground,
             "viettelpay",
-            seal=self._sealed,
             acknowledged=_acknowledged,
             interval_s=settings.result_interval_s,
+            max_tries=NOTICE_TRIES,
+            seal=self._sealed,
         )
 
     def check_sum(self, *values: str, key: str = "") -> str:
@@ -111,7 +110,7 @@ class Viettelpay:
                 "INSERT INTO viettelpay_payments (token, order_id, billcode, amount_vnd, description, return_url)"
                 " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (order_id) DO NOTHING",
                 (
-                    secrets.token_urlsafe(24),
+                    self.ground.token(),
                     asked["order_id"],
                     asked["billcode"],
                     int(asked["trans_amount"]),
@@ -129,16 +128,9 @@ class Viettelpay:
         merchant, amount = self.settings.merchant_code, str(row["amount_vnd"])
         code = self.check_sum(row["billcode"], merchant, row["order_id"], amount)
         told = {"billcode": row["billcode"], "merchant_code": merchant, "order_id": row["order_id"]}
-        try:
-            response = requests.post(
-                self.settings.verify_url,
-                data={**told, "check_sum": code},
-                timeout=TIMEOUT_S,
-                allow_redirects=False,
-            )
-        except requests.RequestException:
-            return False
-        said = json_object(response.content) or {}
+        body = urlencode({**told, "check_sum": code}).encode()
+        reply = self.ground.send(Call("POST", self.settings.verify_url, FORM, body))
+        said = {} if reply is None else json_object(reply.body) or {}
         signed = ("billcode", "error_code", "merchant_code", "order_id", "trans_amount")
         expected = self.check_sum(*(text_of(said.get(name)) for name in signed))
         if not same(expected, text_of(said.get("check_sum"))):
@@ -193,8 +185,8 @@ class Viettelpay:
             key = WRONG_KEY if flaw == Fault.WRONG_MAC else ""
             told = self._result(row, amount, key=key, failed=sending.says_failed)
             delay_s = sending.late_intervals * self.settings.result_interval_s
-            body = urlencode(told).encode()
-            self.courier.put(db, Letter("result", self.settings.result_url, body, flaw, delay_s))
+            message = Message(self.settings.result_url, urlencode(told).encode(), flaw=flaw, delay_s=delay_s)
+            self.courier.put(db, message)
 
     def _result(
         self, row: sqlite3.Row, amount_vnd: int, *, key: str = "", failed: bool = False
@@ -212,11 +204,11 @@ class Viettelpay:
         }
         return {**told, "check_sum": self.check_sum(*told.values(), key=key)}
 
-    def _sealed(self, letter: Letter) -> tuple[Mapping[str, str], bytes]:
-        body = letter.body
-        if letter.flaw == Fault.CHANGED_BYTE:
+    def _sealed(self, message: Message) -> tuple[Mapping[str, str], bytes]:
+        body = message.body or b""
+        if message.flaw == Fault.CHANGED_BYTE:
             body = faults.changed_byte(body, seed=str(self.ground.seed))
-        return {"Content-Type": "application/x-www-form-urlencoded"}, body
+        return FORM, body
 
     def answer(self, asked: Mapping[str, str]) -> tuple[dict[str, str], Fault]:
         """The answer to a TRANS_INQUIRY, and the fault that it meets on its way."""
@@ -252,8 +244,8 @@ def _number(row: sqlite3.Row) -> str:
     return f"2611240849{row['id']:06d}VTP"
 
 
-def _acknowledged(_kind: str, status: int, body: bytes) -> bool:
-    return status in OK and (json_object(body) or {}).get("error_code") == "00"
+def _acknowledged(_message: Message, reply: Reply) -> bool:
+    return reply.status in SUCCESS and (json_object(reply.body) or {}).get("error_code") == "00"
 
 
 def _well_formed(asked: Mapping[str, str]) -> bool:
@@ -290,7 +282,7 @@ def viettelpay_app(viettelpay: Viettelpay) -> Flask:
         )
         told, fault = viettelpay.answer(asked)
         slow_s = viettelpay.settings.slow_s
-        return mishaps.answer(fault, json_answer(told), stopping=viettelpay.ground.stopping, slow_s=slow_s)
+        return mishaps.answer(fault, json_answer(told), ground=viettelpay.ground, slow_s=slow_s)
 
     @app.post("/_control")
     def control() -> Response:

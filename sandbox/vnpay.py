@@ -4,7 +4,6 @@ The codes of the error page and the sum of a refund above the paid one (99) are 
 documentation does not print them. `vnp_TxnRef` is unique per day, as the documentation asks.
 """
 
-import secrets
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from sandbox import faults, mishaps
 from sandbox.bank import Bank, Movement
 from sandbox.courier import Courier, Message
 from sandbox.faults import Fault
+from sandbox.outward import OK, Reply
 from sandbox.pages import dong, error_page, pay_page
 from sandbox.serving import json_answer, json_object, new_app, read_json
 from sandbox.state import Ground, read_stamp
@@ -101,7 +101,7 @@ class Vnpay:
                 "INSERT INTO vnpay_payments (token, query, txn_ref, day, created, expires, amount_vnd, order_info,"
                 " return_url, account) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (txn_ref, day) DO NOTHING",
                 (
-                    secrets.token_urlsafe(24),
+                    self.ground.token(),
                     raw_query,
                     fields["vnp_TxnRef"],
                     day,
@@ -149,7 +149,7 @@ class Vnpay:
         for sending in faults.sendings(fault, paid=code == "00"):
             url = f"{self.settings.ipn_url}?{self._ipn(done, fault, failed=sending.says_failed)}"
             late_s = self.settings.ipn_interval_s * sending.late_intervals
-            self.courier.put(db, Message(reference=row["txn_ref"], method="GET", url=url, delay_s=late_s))
+            self.courier.put(db, Message(url, method="GET", delay_s=late_s))
         return done
 
     def _code(self, row: sqlite3.Row, result: str, fault: Fault) -> str:
@@ -219,8 +219,8 @@ def _see_other(url: str) -> Response:
     return answer
 
 
-def _acknowledged(body: bytes) -> bool:
-    return (json_object(body) or {}).get("RspCode") in STOP_CODES
+def _acknowledged(_message: Message, reply: Reply) -> bool:
+    return reply.status == OK and (json_object(reply.body) or {}).get("RspCode") in STOP_CODES
 
 
 def _well_formed(fields: Mapping[str, str]) -> bool:  # noqa: PLR0911 - one line for each rule
@@ -262,9 +262,7 @@ def vnpay_app(vnpay: Vnpay) -> Flask:
     @app.post("/merchant_webapi/api/transaction")
     def transaction() -> Response:
         given, fault = vnpay.api.answer(read_json())
-        return mishaps.answer(
-            fault, json_answer(given), stopping=vnpay.ground.stopping, slow_s=vnpay.settings.slow_s
-        )
+        return mishaps.answer(fault, json_answer(given), ground=vnpay.ground, slow_s=vnpay.settings.slow_s)
 
     @app.post("/_control")
     def control() -> Response:

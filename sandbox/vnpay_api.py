@@ -4,7 +4,6 @@ A refund is answered as taken on (TransactionStatus 05) and debits the agency's 
 to speak of the payment itself. The faults of a refund are those of its own amount.
 """
 
-import secrets
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -61,7 +60,7 @@ class Api:
         order = REFUND_ANSWER if command == "refund" else QUERY_ANSWER
         judged = self._judge(asked, command)
         fields = {
-            "vnp_ResponseId": secrets.token_hex(16),
+            "vnp_ResponseId": self._ground.hex(),
             "vnp_Command": command,
             "vnp_ResponseCode": judged.code,
             "vnp_Message": MESSAGES[judged.code],

@@ -1,75 +1,151 @@
-"""The world in one process: every server of the world file on its own port, over one state file."""
+"""The world in one process: every server of the world file, over one state file.
 
-from collections.abc import Callable
+Either each server has its own port, or none has: then somebody else carries the calls to `apps`, under a clock of his
+own, and has the couriers deliver.
+"""
+
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any, Protocol, TypedDict, TypeVar, Unpack
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from flask import Flask
 
 from sandbox.bank import Bank, bank_app
+from sandbox.bidv import bidv, bidv_app
 from sandbox.config import WorldSettings
 from sandbox.courier import Courier
 from sandbox.dvcqg import Dvcqg, dvcqg_app
 from sandbox.errors import WorldMisconfigured
+from sandbox.keypay import Keypay, keypay_app
+from sandbox.outward import Send
+from sandbox.paygov import Paygov, paygov_app
 from sandbox.portal import Portal, portal_app
 from sandbox.post import Post, post_app
 from sandbox.serving import Server
 from sandbox.state import Ground, State
+from sandbox.transfers import Transfers, transfers_app
+from sandbox.ttttqg import Ttttqg, ttttqg_app
+from sandbox.vietinbank import vietinbank, vietinbank_app
+from sandbox.viettelpay import Viettelpay, viettelpay_app
 from sandbox.vnpay import Vnpay, vnpay_app
 
 STATE_FILE = "sandbox.sqlite3"
 
 
-class World:
-    """Built from its settings, then `start`, then `stop`. Raises `WorldMisconfigured` when a port is taken."""
+class Parts(TypedDict, total=False):
+    """What the ground is made of where it is not time, chance and sockets of this machine; see `Ground`."""
 
-    def __init__(self, settings: WorldSettings, *, clock: Callable[[], datetime] | None = None) -> None:
-        state = State(settings.state_dir / STATE_FILE)
-        self._ground = Ground(state, settings.seed) if clock is None else Ground(state, settings.seed, clock)
-        self._couriers: list[Courier] = []
+    clock: Callable[[], datetime]
+    send: Send
+    pause: Callable[[float], bool]
+    draw: Callable[[int], bytes]
+
+
+class _Teller(Protocol):
+    """A simulator that tells the gateway something by itself."""
+
+    courier: Courier
+
+
+T = TypeVar("T", bound=_Teller)
+Played = tuple[Flask, Courier]
+
+
+def _played(teller: T, app: Callable[[T], Flask]) -> Played:
+    return app(teller), teller.courier
+
+
+_TELLERS: Mapping[str, Callable[[Any, Ground, Bank], Played]] = {
+    "vnpay": lambda given, ground, bank: _played(Vnpay(given, ground, bank), vnpay_app),
+    "dvcqg": lambda given, ground, bank: _played(Dvcqg(given, ground, bank), dvcqg_app),
+    "transfers": lambda given, ground, bank: _played(Transfers(given, ground, bank), transfers_app),
+    "viettelpay": lambda given, ground, bank: _played(Viettelpay(given, ground, bank), viettelpay_app),
+    "paygov": lambda given, ground, bank: _played(Paygov(given, ground, bank), paygov_app),
+    "keypay": lambda given, ground, bank: _played(Keypay(given, ground, bank), keypay_app),
+    "vietinbank": lambda given, ground, bank: _played(vietinbank(given, ground, bank), vietinbank_app),
+    "bidv": lambda given, ground, bank: _played(bidv(given, ground, bank), bidv_app),
+    "ttttqg": lambda given, ground, bank: _played(Ttttqg(given, ground, bank), ttttqg_app),
+}
+
+
+class World:
+    """Built from its settings; one that listens then has `start` and `stop`, another `stop` alone.
+
+    `apps` and `couriers` go by the names of the servers. Raises `WorldMisconfigured`, also when a port is taken.
+    """
+
+    def __init__(self, settings: WorldSettings, *, listen: bool = True, **parts: Unpack[Parts]) -> None:
+        folder = settings.state_dir
+        state = State(None if folder is None else folder / STATE_FILE)
+        self._ground = Ground(state, settings.seed, **parts)
+        self._couriers: dict[str, Courier] = {}
+        self._apps: dict[str, Flask] = {}
         self._servers: dict[str, Server] = {}
         try:
-            self._build(settings)
+            ports = self._build(settings)
+            if listen:
+                for name, app in self._apps.items():
+                    self._servers[name] = Server(app, ports[name])
         except WorldMisconfigured:
             self.stop()
             raise
 
-    def _build(self, settings: WorldSettings) -> None:
+    def _build(self, settings: WorldSettings) -> dict[str, int]:
+        """Make every server that has settings; the port that each asks for."""
         ground = self._ground
         bank = Bank(ground, settings.accounts)
-        self._servers["bank"] = Server(bank_app(ground, bank), settings.bank_port)
-        if settings.vnpay is not None:
-            vnpay = Vnpay(settings.vnpay, ground, bank)
-            self._servers["vnpay"] = Server(vnpay_app(vnpay), settings.vnpay.port)
-            self._couriers.append(vnpay.courier)
-        if settings.dvcqg is not None:
-            dvcqg = Dvcqg(settings.dvcqg, ground, bank)
-            self._servers["dvcqg"] = Server(dvcqg_app(dvcqg), settings.dvcqg.port)
-            self._couriers.append(dvcqg.courier)
+        self._apps["bank"] = bank_app(ground, bank)
+        ports = {"bank": settings.bank_port}
+        for name, play in _TELLERS.items():
+            given = getattr(settings, name)
+            if given is not None:
+                self._apps[name], self._couriers[name] = play(given, ground, bank)
+                ports[name] = given.port
         if settings.post is not None:
-            post = Post(settings.post, ground)
-            self._servers["post"] = Server(post_app(post), settings.post.port)
+            self._apps["post"] = post_app(Post(settings.post, ground))
+            ports["post"] = settings.post.port
         if settings.portal is not None:
             portal = Portal(settings.portal, ground, settings.gateway_url)
-            self._servers["portal"] = Server(portal_app(portal), settings.portal.port)
+            self._apps["portal"] = portal_app(portal)
+            ports["portal"] = settings.portal.port
+        return ports
+
+    @property
+    def ground(self) -> Ground:
+        """What all of them stand on."""
+        return self._ground
+
+    @property
+    def apps(self) -> Mapping[str, Flask]:
+        """Each server as a WSGI application."""
+        return self._apps
+
+    @property
+    def couriers(self) -> Mapping[str, Courier]:
+        """The courier of each server that tells the gateway something by itself."""
+        return self._couriers
 
     @property
     def urls(self) -> dict[str, str]:
-        """The address of each server by name, without a slash at its end."""
+        """The address of each server that listens, without a slash at its end."""
         return {name: server.url for name, server in self._servers.items()}
 
     def start(self) -> None:
+        """Serve, and have the couriers deliver by themselves. For a world that listens."""
+        assert self._servers, "nothing listens: whoever carries the calls has the couriers deliver"
         for server in self._servers.values():
             server.start()
-        for courier in self._couriers:
+        for courier in self._couriers.values():
             courier.start()
 
     def stop(self) -> None:
         """Stop what listens and what sends, then close the state file. May be called for a world not started."""
         self._ground.stopping.set()
-        for courier in self._couriers:
+        for courier in self._couriers.values():
             courier.stop()
         for server in self._servers.values():
             server.stop()

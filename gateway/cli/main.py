@@ -5,7 +5,20 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from gateway.cli import books, check, job, key, portal, process, reference, refund, statement, status
+from gateway.cli import (
+    books,
+    check,
+    desk,
+    job,
+    key,
+    portal,
+    process,
+    reference,
+    refund,
+    simulate,
+    statement,
+    status,
+)
 from gateway.cli.command import Command
 from gateway.cli.failures import FAILURES, sentence
 
@@ -15,10 +28,12 @@ COMMANDS: Sequence[Command] = (
     *portal.COMMANDS,
     *key.COMMANDS,
     *refund.COMMANDS,
+    *desk.COMMANDS,
     *statement.COMMANDS,
     *books.COMMANDS,
     *status.COMMANDS,
     *job.COMMANDS,
+    *simulate.COMMANDS,
     *reference.COMMANDS,
 )
 
@@ -26,6 +41,9 @@ NOUNS: Mapping[str, str] = {
     "portal": "the portals that may call, and their keys",
     "key": "our own keys",
     "refund": "money to be given back",
+    "desk": "money taken over the desk",
+    "breaks": "lines of the statement that nothing explains",
+    "owed": "what is to be given back or still missing",
     "statement": "the bank's statements",
     "jobs": "what runs behind",
     "alarms": "what a person has to look at",

@@ -46,7 +46,8 @@ def _list(given: Namespace) -> int:
     return 0
 
 
-def _by(given: Namespace) -> str:
+def clerk(given: Namespace) -> str:
+    """Who says so, as it is kept. Raises `Malformed`."""
     name: str = given.by.strip()
     if not 1 <= len(name) <= NAME_CHARS or not name.isprintable() or ":" in name:
         raise Malformed(f"a clerk's account name has 1 to {NAME_CHARS} printable characters without a colon")
@@ -54,7 +55,7 @@ def _by(given: Namespace) -> str:
 
 
 def _decide(given: Namespace, decide: Callable[[Context, str, str, datetime], store.Refund]) -> int:
-    by = _by(given)
+    by = clerk(given)
     with opened() as here:
         done = decide(here.context, given.id, by, now())
     print(f"{done.id}: {done.state}, {vnd(done.amount_vnd)}")
@@ -62,7 +63,7 @@ def _decide(given: Namespace, decide: Callable[[Context, str, str, datetime], st
 
 
 def _settle(given: Namespace) -> int:
-    by, proof = _by(given), read_file(given.proof, PROOF_BYTES)
+    by, proof = clerk(given), read_file(given.proof, PROOF_BYTES)
     with opened() as here:
         agencies_of(here.context, given.account)
         done = refund_sending.settle_by_hand(

@@ -36,6 +36,7 @@ TYPES: Mapping[object, str] = {
     bool: "true or false",
     SecretStr: "text",
     list[int]: "JSON list of whole numbers",
+    list[dict[str, Any]]: "JSON list of objects",
     dict[int, str]: OBJECT,
     dict[str, dict[str, Any]]: "JSON object, **secret**",
     frozenset[str]: "JSON list",
@@ -77,7 +78,7 @@ def _default(value: object) -> str:
         return f"`{str(value).lower()}`"
     if isinstance(value, dict):
         return f"`{json.dumps(value)}`"
-    if isinstance(value, frozenset) and not value:
+    if isinstance(value, frozenset | list) and not value:
         return "`[]`"
     if isinstance(value, list):
         runs = [(each, len(list(run))) for each, run in groupby(value)]

@@ -10,6 +10,7 @@ from gateway.ports.money import (
     Answer,
     Bill,
     FeeLine,
+    Method,
     Outcome,
     Payer,
     RefundOrder,
@@ -17,6 +18,7 @@ from gateway.ports.money import (
     Report,
     Started,
     StartOrder,
+    Taking,
 )
 from gateway.ports.papers import Files, Paper, Press, StatementFormat
 from gateway.ports.post import (
@@ -29,7 +31,7 @@ from gateway.ports.post import (
     PostalOperator,
     TrackingPage,
 )
-from gateway.ports.providers import Billing, Capability, Inquiring, PaymentProvider, Refunding
+from gateway.ports.providers import Billing, Capability, Desk, Inquiring, PaymentProvider, Refunding
 
 __all__ = [
     "Agency",
@@ -37,6 +39,7 @@ __all__ = [
     "Bill",
     "Billing",
     "Capability",
+    "Desk",
     "FeeLine",
     "Files",
     "HttpAnswer",
@@ -44,6 +47,7 @@ __all__ = [
     "HttpRequest",
     "InboundMessage",
     "Inquiring",
+    "Method",
     "OrderAnswer",
     "OrderVerdict",
     "Outcome",
@@ -63,5 +67,6 @@ __all__ = [
     "StartOrder",
     "Started",
     "StatementFormat",
+    "Taking",
     "TrackingPage",
 ]

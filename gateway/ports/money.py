@@ -161,3 +161,22 @@ class RefundReport:
     amount_vnd: int | None
     provider_ref: str | None
     code: str
+
+
+class Method(StrEnum):
+    """How the money came over the desk."""
+
+    CASH = "cash"
+    TRANSFER = "transfer"
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """What a clerk records: `reference` is ours, `clerk` an account's name, `paper` series and number of the paper."""
+
+    reference: str
+    amount_vnd: int
+    method: Method
+    clerk: str
+    paper: str
+    taken_at: datetime

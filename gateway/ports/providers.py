@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from gateway.ports.http import HttpAnswer, InboundMessage
-from gateway.ports.money import Answer, Bill, RefundOrder, RefundReport, Report, Started, StartOrder
+from gateway.ports.money import Answer, Bill, RefundOrder, RefundReport, Report, Started, StartOrder, Taking
 
 
 class Capability(StrEnum):
@@ -67,6 +67,13 @@ class Inquiring(Protocol):
         self, answer: Answer, bill: Bill | None, message: InboundMessage, now: datetime
     ) -> HttpAnswer:
         """The bill in the provider's own form (`OK`), or its words for what is wrong. Never raises."""
+
+
+class Desk(Protocol):
+    """What a desk of our own also does: a clerk's record stands for a provider's word."""
+
+    def taken(self, taking: Taking, now: datetime) -> Report:
+        """Money that a clerk took over the desk. Raises `Malformed` for what no desk can have taken."""
 
 
 class Billing(Protocol):

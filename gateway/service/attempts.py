@@ -21,8 +21,8 @@ from gateway.domain.errors import (
     Unsupported,
 )
 from gateway.domain.payment import AttemptEvent, AttemptState, PaymentEvent, PaymentState
-from gateway.ports import Capability, Payer, PaymentProvider, Started, StartOrder
-from gateway.service import payments, reports, sealed, tries
+from gateway.ports import Capability, PaymentProvider, Started, StartOrder
+from gateway.service import payments, reports, sealed, tries, watch
 from gateway.service.context import Context
 from gateway.service.reports import Asked
 from gateway.store import cases as case_store
@@ -59,6 +59,7 @@ def start(
     if usable is not None:
         return usable
     _clear(context, payment, earlier, now)
+    watch.enter(context, provider, now)
     attempt, order = _intend(context, payment_id, provider, guest, len(earlier), now)
     return attempt if order is None else _send(context, provider, attempt, order, now)
 
@@ -169,7 +170,6 @@ def _order(
 ) -> StartOrder:
     case = case_store.find(connection, payment.case_code)
     assert case is not None
-    payer = sealed.unseal(context.sealer, store.sealed_payer(connection, payment.id), sealed.PAYER)
     procedure = context.procedures[case.procedure_code]
     return StartOrder(
         reference=attempt.reference,
@@ -180,12 +180,7 @@ def _order(
         procedure_name=procedure.name_vi,
         lines=tries.left_lines(payment),
         agency=context.agency(payment.agency_code),
-        payer=Payer(
-            name=payer["name"],
-            id_number=payer.get("id_number") or "",
-            address=payer.get("address") or "",
-            province=payer.get("province") or "",
-        ),
+        payer=sealed.payer(context.sealer, store.sealed_payer(connection, payment.id)),
         return_url=f"{context.public_url}/return/{attempt.provider}/{payment.token}",
         client_ip=guest.client_ip,
         created_at=now,
@@ -198,7 +193,7 @@ def _send(
     context: Context, provider: PaymentProvider, attempt: store.Attempt, order: StartOrder, now: datetime
 ) -> store.Attempt:
     try:
-        started = provider.start(order)
+        started = watch.start(context, provider, order, now)
     except Unreachable:
         _end(context, attempt, AttemptEvent.ABANDON, None, now)
         raise

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from gateway.domain.errors import Misconfigured
 from gateway.domain.procedure import Procedure
+from gateway.domain.routing import Route
 from gateway.ports import Agency, Files, HttpDoor, PaymentProvider, PostalOperator, Press, StatementFormat
 from gateway.store.reports import Told
 from signing.seal import Sealer
@@ -32,6 +33,7 @@ class Context:
     record: Callable[[Told], str]
     sealer: Sealer
     providers: Mapping[str, PaymentProvider]
+    routes: Sequence[Route]
     operators: Mapping[str, PostalOperator]
     formats: Mapping[str, StatementFormat]
     agencies: Mapping[str, Agency]

@@ -40,13 +40,12 @@ def count(
 def _count(
     context: Context, connection: Connection, line: store.Line, decision: Decision, now: datetime
 ) -> bool:
-    if line.amount_vnd <= 0 or decision.reason not in {Reason.NOT_AWAITED, Reason.AMOUNT_DIFFERS}:
+    # another sum than the one that was told may be the same money, told wrongly or less a fee: that is for a person
+    if line.amount_vnd <= 0 or decision.reason is not Reason.NOT_AWAITED:
         return False
-    # another sum than the one that its provider told may be the same money less a fee: that is for a person
-    tells = _cannot_be_asked if decision.reason is Reason.NOT_AWAITED else notices.is_told_by_notice
     cause = f"statement:{line.statement_id}"
     memo = lines.text_of(context, line)
-    attempt = notices.whose(context, connection, memo, now, cause=cause, counts=tells)
+    attempt = notices.whose(context, connection, memo, now, cause=cause, counts=_cannot_be_asked)
     return attempt is not None and record(connection, line, attempt, cause, now)
 
 

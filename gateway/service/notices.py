@@ -72,13 +72,11 @@ def whose(
     payment = store.find_by_order_code(connection, str(code), lock=True)
     assert payment is not None
     known = [each for each in store.attempts_of(connection, payment.id) if each.reference == references[0]]
-    for attempt in known:
-        provider = context.providers.get(attempt.provider)
-        return attempt if provider is not None and counts(provider) else None
+    if known:
+        told = {name for name, each in context.providers.items() if counts(each)}
+        return next((attempt for attempt in known if attempt.provider in told), None)
     name = transfers(context.providers)
-    return (
-        None if name is None else tries.ensure(connection, payment, name, now, actor="gateway", cause=cause)
-    )
+    return None if name is None else tries.ensure(connection, payment, name, now, cause=cause)
 
 
 def transfers(providers: Mapping[str, PaymentProvider]) -> str | None:

@@ -15,13 +15,14 @@ from gateway.service import sealed
 from gateway.service.cases import VIETNAM, Caller
 from gateway.service.context import Context
 from gateway.service.idempotency import fingerprint
-from gateway.store import jobs, spine
+from gateway.store import alarms, jobs, obligations, spine
 from gateway.store import payments as store
 
 ORDER_CODE_ENTROPY_BYTES = 16
 TOKEN_BYTES = 24
 DEFAULT_EXPIRY_S = 24 * 3600
 LOOK_AGAIN_S = 3600
+OVERDUE_AT_ONCE = 100
 PART_BACK_WITHIN = timedelta(days=5)
 ENDS = frozenset({PaymentEvent.EXPIRE, PaymentEvent.CANCEL})
 """After these nothing more is asked for."""
@@ -123,6 +124,16 @@ def expire(context: Context, payment_id: str, now: datetime) -> None:
             jobs.put(connection, "expire_payment", subject=payment_id, args=args, at=at)
             return
         move(connection, payment, PaymentEvent.EXPIRE, now, actor="gateway", cause="job:expire_payment")
+
+
+def call_in_overdue(context: Context, now: datetime) -> int:
+    """A named alarm for each obligation whose time is over, once; returns how many."""
+    with context.engine.begin() as connection:
+        found = obligations.overdue(connection, now, OVERDUE_AT_ONCE)
+        for each in found:
+            detail = f"{each.kind}, {each.amount_vnd} VND, order {each.order_code}, owner {each.owner}"
+            alarms.raise_alarm(connection, "obligation_overdue", each.id, detail)
+    return len(found)
 
 
 TYPES: Mapping[PaymentEvent, str] = {

@@ -13,7 +13,7 @@ from gateway.domain import ledger
 from gateway.domain.errors import Forbidden, InputError, Malformed, OutcomeUnknown, Refused, Unreachable
 from gateway.domain.refund import RefundEvent, RefundState
 from gateway.ports import Capability, Outcome, PaymentProvider, Refunding, RefundOrder, RefundReport
-from gateway.service import refunds
+from gateway.service import refunds, watch
 from gateway.service.context import Context
 from gateway.store import alarms, jobs
 from gateway.store import payments as payment_store
@@ -31,9 +31,10 @@ def send(context: Context, refund_id: str, now: datetime) -> None:
     taken = _intend(context, refund_id, now)
     if taken is None:
         return
-    provider, order = taken
+    name, provider, order = taken
+    request_id = context.entropy(REQUEST_ID_BYTES).hex()
     try:
-        report = provider.refund(order, context.entropy(REQUEST_ID_BYTES).hex())
+        report = watch.spoken(context, name, lambda: provider.refund(order, request_id), now)
     except Unreachable:
         _back(context, refund_id, now)
     except Refused as error:
@@ -47,7 +48,7 @@ def send(context: Context, refund_id: str, now: datetime) -> None:
         _apply(context, refund_id, report, now)
 
 
-def _intend(context: Context, refund_id: str, now: datetime) -> tuple[Refunding, RefundOrder] | None:
+def _intend(context: Context, refund_id: str, now: datetime) -> tuple[str, Refunding, RefundOrder] | None:
     with context.engine.begin() as connection:
         payment, refund = refunds.locked(connection, refund_id)
         provider = context.providers.get(refund.provider)
@@ -64,7 +65,7 @@ def _intend(context: Context, refund_id: str, now: datetime) -> tuple[Refunding,
         attempt = payment_store.find_attempt(connection, refund.attempt_id)
         assert attempt is not None
         refunds.move(connection, payment, refund, RefundEvent.SEND, now, values={"sent_at": now})
-        return _refunding(provider), _order(refund, attempt, now)
+        return provider.name, _refunding(provider), _order(refund, attempt, now)
 
 
 def _refunding(provider: PaymentProvider) -> Refunding:
@@ -144,9 +145,12 @@ def ask_again(context: Context, refund_id: str, round_: int, now: datetime) -> N
     if refund is None or attempt is None or refund.state not in {RefundState.SENT, RefundState.UNKNOWN}:
         return
     provider = _refunding(context.providers[refund.provider])
+    order = _order(refund, attempt, refund.sent_at or now)
+    request_id = context.entropy(REQUEST_ID_BYTES).hex()
     try:
-        order = _order(refund, attempt, refund.sent_at or now)
-        report = provider.query_refund(order, now, context.entropy(REQUEST_ID_BYTES).hex())
+        report = watch.spoken(
+            context, refund.provider, lambda: provider.query_refund(order, now, request_id), now
+        )
     except (Unreachable, OutcomeUnknown, Refused, InputError) as error:
         log.info("refund_query_without_answer", refund=refund_id, error=type(error).__name__)
         report = RefundReport(Outcome.UNKNOWN, refund.wire_reference, None, None, "")

@@ -23,7 +23,7 @@ from gateway.domain.errors import (
 )
 from gateway.domain.payment import AttemptState
 from gateway.ports import Answer, Capability, HttpAnswer, InboundMessage, Outcome, PaymentProvider
-from gateway.service import notices
+from gateway.service import notices, watch
 from gateway.service.context import Context
 from gateway.store import alarms, inbox, jobs
 from gateway.store import payments as store
@@ -75,7 +75,25 @@ def _heard(context: Context, provider: PaymentProvider, message: InboundMessage,
         log.error("callback_failed", provider=provider.name, error=type(error).__name__)
         _keep(context, provider, message, "our_error", now)
         return Answer.OUR_ERROR
+    if report.outcome is Outcome.PENDING and Capability.QUERY in provider.capabilities:
+        _look_now(context, provider.name, report.reference)
     return _ANSWERS[verdict]
+
+
+def _look_now(context: Context, provider: str, reference: str) -> None:
+    """Something moves there: it is asked about at once, not at its next time."""
+    with context.engine.begin() as connection:
+        attempt = store.find_attempt_by_reference(connection, provider, reference)
+        if attempt is not None:
+            jobs.hasten(connection, "query_attempt", subject=attempt.id)
+
+
+def look_first(context: Context, payment_id: str) -> None:
+    """The citizen is back from a provider: each try that was not asked about yet is asked about now."""
+    with context.engine.begin() as connection:
+        for attempt in store.attempts_of(connection, payment_id):
+            if attempt.state not in SETTLED:
+                jobs.hasten(connection, "query_attempt", subject=attempt.id, round_=0)
 
 
 def _keep_refused(
@@ -116,7 +134,12 @@ def ask(context: Context, attempt_id: str, now: datetime) -> Asked:
         return Asked.UNASKABLE
     request_id = context.entropy(16).hex()
     try:
-        report = provider.query(attempt.reference, attempt.created_at, now, request_id)
+        report = watch.spoken(
+            context,
+            provider.name,
+            lambda: provider.query(attempt.reference, attempt.created_at, now, request_id),
+            now,
+        )
     except (Unreachable, OutcomeUnknown, Refused, InputError) as error:
         log.info(
             "query_without_answer", provider=provider.name, attempt=attempt.id, error=type(error).__name__

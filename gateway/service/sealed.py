@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.ports import Payer
 from signing.seal import Sealer
 
 
@@ -16,6 +17,17 @@ def unseal(sealer: Sealer, sealed: bytes, context: str) -> dict[str, Any]:
     value = json.loads(sealer.open(sealed, context))
     assert isinstance(value, dict)
     return value
+
+
+def payer(sealer: Sealer, sealed: bytes) -> Payer:
+    """Who pays, as providers are told."""
+    known = unseal(sealer, sealed, PAYER)
+    return Payer(
+        name=known["name"],
+        id_number=known.get("id_number") or "",
+        address=known.get("address") or "",
+        province=known.get("province") or "",
+    )
 
 
 APPLICANT = "cases.applicant"

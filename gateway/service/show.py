@@ -33,7 +33,11 @@ def moment(at: datetime | None) -> str | None:
 
 
 def payment(
-    context: Context, shown: Payment, receipt_number: str | None = None, refundable_vnd: int = 0
+    context: Context,
+    shown: Payment,
+    receipt_number: str | None = None,
+    refundable_vnd: int = 0,
+    qr_payload: str | None = None,
 ) -> dict[str, Any]:
     state = PaymentState(shown.state)
     base = f"{context.public_url}/v1/payments/{shown.id}"
@@ -62,7 +66,7 @@ def payment(
         "refundable_vnd": refundable_vnd,
         "provider": shown.provider or shown.wanted_provider,
         "pay_url": page,
-        "qr": None,
+        "qr": None if qr_payload is None else {"payload": qr_payload, "image_url": f"{page}/qr.svg"},
         "expires_at": moment(shown.expires_at),
         "created_at": moment(shown.created_at),
         "paid_at": moment(shown.paid_at),

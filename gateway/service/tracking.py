@@ -29,6 +29,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "case.processing": ("Cơ quan đang xử lý hồ sơ", "The agency is processing the case"),
     "case.supplement_required": ("Cần bổ sung giấy tờ", "More documents are needed"),
     "case.fee_due": ("Cần nộp phí, lệ phí", "A fee is to be paid"),
+    "case.fees_changed": ("Phí, lệ phí đã được tính lại", "The fees were set anew"),
+    "payment.repriced": ("Số tiền cần nộp đã thay đổi", "The sum to pay has changed"),
     "case.withdrawn": ("Đã rút hồ sơ", "The case was withdrawn"),
     "case.stopped": ("Dừng xử lý hồ sơ", "The case was stopped"),
     "case.result_ready": ("Đã có kết quả", "The result is ready"),

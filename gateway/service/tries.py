@@ -36,9 +36,18 @@ def left_lines(payment: store.Payment) -> tuple[FeeLine, ...]:
 
 
 def add(
-    connection: Connection, payment: store.Payment, provider: str, number: int, now: datetime
+    connection: Connection,
+    payment: store.Payment,
+    provider: str,
+    number: int,
+    now: datetime,
+    *,
+    reference: str | None = None,
 ) -> store.Attempt:
-    """The intention of a try. The caller holds the payment's lock. Raises `Forbidden` after too many."""
+    """The intention of a try, by its own reference unless another is given (each is used once at a provider).
+
+    The caller holds the payment's lock. Raises `Forbidden` after too many.
+    """
     if number > LARGEST_NUMBER:
         raise Forbidden("too many tries were made on this payment")
     return store.add_attempt(
@@ -46,7 +55,7 @@ def add(
         {
             "payment_id": payment.id,
             "provider": provider,
-            "reference": attempt_reference(payment.order_code, number),
+            "reference": reference or attempt_reference(payment.order_code, number),
             "number": number,
             "state": AttemptState.INTENDED.value,
             "asked_vnd": left_vnd(payment),
@@ -56,7 +65,7 @@ def add(
 
 
 def ensure(
-    connection: Connection, payment: store.Payment, provider: str, now: datetime, *, actor: str, cause: str
+    connection: Connection, payment: store.Payment, provider: str, now: datetime, *, cause: str
 ) -> store.Attempt:
     """The try that money at `provider` belongs to, begun without the citizen where there is none.
 
@@ -70,10 +79,24 @@ def ensure(
         found = next((each for each in reversed(mine) if each.state in states), None)
         if found is not None:
             return found
-    attempt = add(connection, payment, provider, len(known) + 1, now)
+    return begin(connection, payment, provider, now, cause=cause)
+
+
+def begin(
+    connection: Connection,
+    payment: store.Payment,
+    provider: str,
+    now: datetime,
+    *,
+    cause: str,
+    reference: str | None = None,
+) -> store.Attempt:
+    """A try that the payer began by himself: there is nothing to send. The caller holds the payment's lock."""
+    number = len(store.attempts_of(connection, payment.id)) + 1
+    attempt = add(connection, payment, provider, number, now, reference=reference)
     store.move_attempt(connection, attempt.id, AttemptEvent.SEND, {"sent_at": now})
     data = {"attempt_id": attempt.id, "provider": provider}
-    payments.move(connection, payment, PaymentEvent.START, now, actor=actor, cause=cause, data=data)
+    payments.move(connection, payment, PaymentEvent.START, now, actor="citizen", cause=cause, data=data)
     changed = store.find_attempt(connection, attempt.id)
     assert changed is not None
     return changed

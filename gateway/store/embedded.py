@@ -40,6 +40,27 @@ def start(folder: Path, database: str = DATABASE) -> Embedded:
     return Embedded(url=server.get_uri(database=database), bin_path=Path(server.bin_path), server=server)
 
 
+def copy(folder: Path, template: str, database: str) -> str:
+    """A new database that begins as a copy of `template`; its URL.
+
+    It is for a world that is thrown away: its transactions do not wait for the disk.
+    """
+    server = start(folder, template).server
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        names = Identifier(database), Identifier(template)
+        connection.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
+        connection.execute(SQL("ALTER DATABASE {} SET synchronous_commit = off").format(names[0]))
+    return str(server.get_uri(database=database))
+
+
+def drop(folder: Path, database: str) -> None:
+    """Throw a database away, with whoever is still connected to it."""
+    server = PostgresServer(folder.resolve(), cleanup_mode="stop")
+    server.start()
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(database)))
+
+
 def _forget_the_dead(server: PostgresServer) -> None:
     """A process that was killed never left the list of users, and the server would run on for its sake."""
     listed = server.global_process_id_list

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -34,11 +35,17 @@ def put(
     )
 
 
-def hasten(connection: Connection, task: str, *, subject: str) -> bool:
-    """Make the jobs of a task and subject that wait for their time due now; False when none waits."""
+def hasten(connection: Connection, task: str, *, subject: str, round_: int | None = None) -> bool:
+    """Make the jobs of a task and subject that wait for their time due now (of one round only, if given).
+
+    False when none waits.
+    """
     done = connection.execute(
-        text("UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE lock = :lock AND status = 'todo'"),
-        {"lock": f"{task}:{subject}"},
+        text(
+            "UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE lock = :lock AND status = 'todo' "
+            "AND (CAST(:round AS int) IS NULL OR (args ->> 'round')::int = :round)"
+        ),
+        {"lock": f"{task}:{subject}", "round": round_},
     )
     return done.rowcount > 0
 
@@ -66,6 +73,42 @@ def rerun(connection: Connection, job_id: int) -> bool:
         {"id": job_id},
     ).scalar()
     return done is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A job that waits, for a worker with a clock of its own. Without `scheduled_at` it is due at once."""
+
+    id: int
+    task: str
+    args: Mapping[str, Any]
+    attempts: int
+    scheduled_at: datetime | None
+
+
+def next_due(connection: Connection) -> Due | None:
+    """The job that is due next, whatever the time is."""
+    row = connection.execute(
+        text(
+            "SELECT id, task_name AS task, args, attempts, scheduled_at FROM procrastinate_jobs "
+            "WHERE status = 'todo' ORDER BY scheduled_at NULLS FIRST, id LIMIT 1"
+        )
+    ).mappings()
+    found = row.first()
+    return None if found is None else Due(**found)
+
+
+def end(connection: Connection, job_id: int) -> None:
+    """It was done: nothing is left of it."""
+    connection.execute(text("DELETE FROM procrastinate_jobs WHERE id = :id"), {"id": job_id})
+
+
+def put_off(connection: Connection, job_id: int, at: datetime) -> None:
+    """It failed, and is tried again then."""
+    connection.execute(
+        text("UPDATE procrastinate_jobs SET attempts = attempts + 1, scheduled_at = :at WHERE id = :id"),
+        {"id": job_id, "at": at},
+    )
 
 
 def counts(connection: Connection) -> Mapping[str, int]:

@@ -17,6 +17,7 @@ from gateway.domain.payment import (
     TABLE,
     AttemptEvent,
     PaymentEvent,
+    PaymentState,
 )
 from gateway.store.tables import attempts, payments
 
@@ -237,6 +238,20 @@ def give_up_part(connection: Connection, payment: Payment, due_at: datetime, now
     )
 
 
+def reprice(
+    connection: Connection, payment_id: str, amount_vnd: int, lines: Sequence[Mapping[str, Any]]
+) -> int:
+    """Another sum to pay, with its lines; the payment's new version. The caller holds its lock."""
+    return int(
+        connection.execute(
+            update(payments)
+            .where(payments.c.id == payment_id)
+            .values(amount_vnd=amount_vnd, lines=list(lines), version=payments.c.version + 1)
+            .returning(payments.c.version)
+        ).scalar_one()
+    )
+
+
 def ask_for(connection: Connection, attempt_id: str, amount_vnd: int) -> None:
     """What a try asks for from now on: the sum that its provider was told last."""
     connection.execute(update(attempts).where(attempts.c.id == attempt_id).values(asked_vnd=amount_vnd))
@@ -270,6 +285,20 @@ def attempts_of(connection: Connection, payment_id: str) -> Sequence[Attempt]:
     return [Attempt(**row) for row in connection.execute(query).mappings()]
 
 
+def open_qr(connection: Connection, payment_ids: Sequence[str]) -> Mapping[str, str]:
+    """The QR code that each of these payments shows now, if its newest try shows one of the sum that is owed."""
+    rows = connection.execute(
+        text(
+            "SELECT DISTINCT ON (a.payment_id) a.payment_id, CASE WHEN a.state = 'sent' "
+            "AND a.asked_vnd = p.amount_vnd - (p.paid_vnd - p.refunded_vnd) THEN a.qr_payload END AS payload "
+            "FROM attempts a JOIN payments p ON p.id = a.payment_id WHERE a.payment_id = ANY (:ids) "
+            "ORDER BY a.payment_id, a.number DESC"
+        ),
+        {"ids": list(payment_ids)},
+    )
+    return {row.payment_id: row.payload for row in rows if row.payload is not None}
+
+
 def find_attempt(connection: Connection, attempt_id: str) -> Attempt | None:
     row = connection.execute(select(*_ATTEMPT_COLUMNS).where(attempts.c.id == attempt_id)).mappings().first()
     return None if row is None else Attempt(**row)
@@ -301,6 +330,12 @@ def move_attempt(
         .values(state=to_state.value, **(values or {}))
     )
     return done.rowcount == 1
+
+
+def paid_ids(connection: Connection) -> list[str]:
+    """Every payment that is paid, oldest first."""
+    query = select(payments.c.id).where(payments.c.state == PaymentState.PAID.value).order_by(payments.c.id)
+    return list(connection.execute(query).scalars())
 
 
 def unknown_money(connection: Connection) -> Sequence[tuple[str, int, int, datetime]]:

@@ -5,8 +5,10 @@ true: while we wait it says that we wait, and asks for no money; another way to 
 """
 
 from dataclasses import dataclass
+from io import BytesIO
 from ipaddress import ip_address
 
+import segno
 from apiflask import APIBlueprint
 from flask import redirect, render_template, request
 from werkzeug.exceptions import UnsupportedMediaType
@@ -18,13 +20,13 @@ from gateway.domain.errors import Forbidden, GatewayError, Misconfigured, NotFou
 from gateway.domain.machine import allowed
 from gateway.domain.money import format_vnd
 from gateway.domain.payment import PaymentEvent, PaymentState, PublicPayment
-from gateway.ports import Capability
-from gateway.service import attempts, tracking
+from gateway.service import reports, routing, tracking, tries
 from gateway.service.attempts import Guest
 from gateway.service.cases import VIETNAM
 from gateway.store import cases as case_store
 from gateway.store import payments as store
 from gateway.store import receipts as receipt_store
+from gateway.web import ways
 from gateway.web.context import web
 
 blueprint = APIBlueprint("pay", __name__, enable_openapi=False)
@@ -86,11 +88,6 @@ WORDS: dict[PublicPayment, Wording] = {
 }
 assert set(WORDS) == set(PublicPayment), "every public state is put in words"
 
-PROVIDER_NAMES = {
-    "vnpay": "VNPAY",
-    "dvcqg": "Nền tảng thanh toán Cổng Dịch vụ công quốc gia",
-}
-
 
 @blueprint.before_request
 def _forms_only() -> None:
@@ -126,20 +123,23 @@ def _page(payment: store.Payment, problem: str | None = None, status: int = 200)
     state = PaymentState(payment.state)
     with shared.engine.connect() as connection:
         receipt = receipt_store.live_of(connection, payment.id) if payment.paid_at else None
+        code = ways.current(payment, list(store.attempts_of(connection, payment.id)))
+        offered = routing.offered(shared, connection, payment, shared.clock())
+    view = _view(state, has_problem=problem is not None)
+    left_vnd = tries.left_vnd(payment)
     page = render_template(
         "pay.html",
         payment=payment,
         words=WORDS[rules.PUBLIC[state]],
-        view=_view(state, has_problem=problem is not None),
-        providers=[
-            (name, PROVIDER_NAMES.get(name, name))
-            for name, each in sorted(
-                shared.providers.items(), key=lambda it: (it[0] != payment.wanted_provider, it[0])
-            )
-            if Capability.REDIRECT in each.capabilities
-        ],
+        view=view,
+        way=ways.shown(shared, payment, code)
+        if code is not None and WORDS[rules.PUBLIC[state]].waits
+        else None,
+        providers=[(name, ways.name_of(name)) for name in offered],
         lines=[(line["kind"], line["name"], format_vnd(line["amount_vnd"])) for line in payment.lines],
         total=format_vnd(payment.amount_vnd),
+        received=format_vnd(payment.amount_vnd - left_vnd) if 0 < left_vnd < payment.amount_vnd else None,
+        left=format_vnd(left_vnd),
         receipt_number=receipt.receipt_number if receipt and receipt.state == "issued" else None,
         wait_s=WAIT_S,
         problem=problem,
@@ -160,13 +160,27 @@ def page(token: str) -> tuple[str, int]:
     return _page(_find(token))
 
 
+@blueprint.get("/pay/<token>/qr.svg")
+def qr_image(token: str) -> Response:
+    """The QR code of the try that is open, as a picture with its quiet zone."""
+    payment = _find(token)
+    with web().context.engine.connect() as connection:
+        code = ways.current(payment, list(store.attempts_of(connection, payment.id)))
+    if code is None or code.qr_payload is None:
+        raise NotFound("no QR code is to be shown now")
+    picture = BytesIO()
+    segno.make(code.qr_payload, error="m", micro=False).save(picture, kind="svg", scale=6, border=4)
+    return Response(picture.getvalue(), mimetype="image/svg+xml", headers={"Cache-Control": "no-store"})
+
+
 @blueprint.post("/pay/<token>")
 def choose(token: str) -> Response | tuple[str, int]:
     """Send the citizen on to the chosen provider."""
     payment, shared = _find(token), web().context
     guest = Guest(client_ip=request.remote_addr or "127.0.0.1", locale="vi")
     try:
-        attempt = attempts.start(shared, payment.id, request.form.get("provider", ""), guest, shared.clock())
+        wanted = request.form.get("provider", "")
+        attempt = routing.start(shared, payment.id, wanted, guest, shared.clock(), first_is_ours=True)
     except Unreachable:
         return _page(
             payment,
@@ -197,10 +211,12 @@ def _why(error: GatewayError) -> str:
 
 @blueprint.get("/return/<provider>/<token>")
 def come_back(provider: str, token: str) -> Response:
-    """Where a provider sends the browser back to: it shows, and never decides."""
-    if provider not in web().context.providers:
+    """Where a provider sends the browser back to: it shows, and never decides; but now is the time to ask."""
+    shared, payment = web().context, _find(token)
+    if provider not in shared.providers:
         raise NotFound("no payment provider has this name")
-    return redirect(f"/pay/{_find(token).token}", 303)
+    reports.look_first(shared, payment.id)
+    return redirect(f"/pay/{payment.token}", 303)
 
 
 @blueprint.get("/track/<token>")

@@ -1,10 +1,13 @@
 """What is not for portals: provider callbacks, health, metrics, our public keys, the first page."""
 
+from typing import cast
+
 from apiflask import APIBlueprint
 from flask import Response, jsonify, render_template
 
 from gateway.domain.errors import NotFound
-from gateway.service import reports
+from gateway.ports import Capability
+from gateway.service import inquiries, reports
 from gateway.web.context import message, web
 from gateway.web.problems import HTTP_PROBLEMS, PROBLEMS
 
@@ -20,6 +23,17 @@ def callback(provider: str) -> Response:
     except KeyError:
         raise NotFound("no payment provider has this name") from None
     made = reports.hear(shared, adapter, message(), shared.clock())
+    return Response(made.body, made.status, dict(made.headers))
+
+
+@blueprint.post("/inquiries/<provider>")
+def inquiry(provider: str) -> Response:
+    """A provider's question what is owed, answered in its own words with what is owed now."""
+    shared = web().context
+    adapter = shared.providers.get(provider)
+    if adapter is None or Capability.INQUIRY not in adapter.capabilities:
+        raise NotFound("no provider of this name asks us")
+    made = inquiries.answer(shared, cast("inquiries.Asks", adapter), message(), shared.clock())
     return Response(made.body, made.status, dict(made.headers))
 
 

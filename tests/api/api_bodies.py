@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from api_world import World
+from api_world import FEE_VND, World
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,15 @@ def takers(world: World, case_code: str) -> dict[str, Taker]:
         "/v1/cases": Taker("POST", "/v1/cases", lambda: world.case_wanted(fresh())),
         "/v1/cases/<case_code>/transitions": Taker(
             "POST", f"/v1/cases/{case_code}/transitions", lambda: {"reference": fresh(), "event": "finish"}
+        ),
+        "/v1/cases/<case_code>/fees": Taker(
+            "POST",
+            f"/v1/cases/{case_code}/fees",
+            lambda: {
+                "reference": fresh(),
+                "lines": [{"kind": "phi", "code": "PH1", "name": "Phí", "amount_vnd": FEE_VND}],
+                "reason": "set anew",
+            },
         ),
         "/v1/payments": Taker("POST", "/v1/payments", lambda: world.payment_wanted(case_code, fresh())),
         "/v1/payments/<payment_id>/attempts": Taker(

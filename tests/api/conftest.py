@@ -21,6 +21,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield made
 
 
+@pytest.fixture(autouse=True)
+def every_provider_is_up(world: World) -> None:
+    """What failed in one test keeps no other one from a provider: here nobody answers questions."""
+    with world.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM provider_health")
+
+
 @pytest.fixture(scope="session")
 def case_code(world: World) -> str:
     """A submitted case of portal `all`, on which any number of payments may be ordered."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from api_wire import Reply, uploaded
-from api_world import PAPERS, PROCEDURE, World, fingerprint_of_world
+from api_world import FEE_VND, PAPERS, PROCEDURE, World, fingerprint_of_world
 
 from gateway.service import webhooks
 from gateway.store import receipts, spine
@@ -58,11 +58,17 @@ SHARED: dict[str, Target] = {
 }
 """What every portal may read."""
 
+FEES = [{"kind": "phi", "code": "PH1", "name": "Phí", "amount_vnd": FEE_VND}]
+
 WRITES: dict[str, tuple[Target, Body]] = {
     "POST /v1/cases/<case_code>/submit": (lambda own: f"/v1/cases/{own.draft}/submit", lambda *_: None),
     "POST /v1/cases/<case_code>/transitions": (
         lambda own: f"/v1/cases/{own.case}/transitions",
         lambda world, _: {"reference": world.fresh("tr"), "event": "accept"},
+    ),
+    "POST /v1/cases/<case_code>/fees": (
+        lambda own: f"/v1/cases/{own.case}/fees",
+        lambda world, _: {"reference": world.fresh("fe"), "lines": FEES, "reason": "set anew"},
     ),
     "PUT /v1/cases/<case_code>/documents/<document_code>": (
         lambda own: f"/v1/cases/{own.draft}/documents/to-khai",

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.service
 RULES = (
     "/v1/cases",
     "/v1/cases/<case_code>/transitions",
+    "/v1/cases/<case_code>/fees",
     "/v1/payments",
     "/v1/payments/<payment_id>/attempts",
     "/v1/payments/<payment_id>/refunds",
@@ -20,6 +21,8 @@ RULES = (
     "/v1/webhook_endpoints",
     "/v1/webhook_endpoints/<endpoint_id>",
 )
+TAKES_NOTHING = frozenset({"/v1/payments/<payment_id>/attempts"})
+"""Where no member has to be given."""
 EACH_RULE = pytest.mark.parametrize("rule", RULES)
 
 
@@ -80,8 +83,15 @@ def test_what_is_no_json_is_400(world: World, known: dict[str, Taker], rule: str
     assert (400, "bad_request") == (reply.status, reply.json["code"])
 
 
-@pytest.mark.parametrize("body", [b"[]", b"[{}]", b'"a"', b"5", b"true", b"null", b"{}"])
-@EACH_RULE
+@pytest.mark.parametrize(
+    ("rule", "body"),
+    [
+        (rule, body)
+        for rule in RULES
+        for body in (b"[]", b"[{}]", b'"a"', b"5", b"true", b"null", b"{}")
+        if rule not in TAKES_NOTHING or body not in {b"null", b"{}"}
+    ],
+)
 def test_what_is_no_object_with_the_right_members_is_422(
     world: World, known: dict[str, Taker], rule: str, body: bytes
 ) -> None:

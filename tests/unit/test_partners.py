@@ -29,7 +29,8 @@ def test_each_adapter_of_the_house_can_be_configured() -> None:
 
 
 def test_a_kind_that_several_may_be_of_takes_its_name_from_the_settings() -> None:
-    found = made({"sepay": SEPAY, "casso": {**SEPAY, "profile": "casso_v2"}, "counter": {}, "vietqr": {}})
+    another = {**SEPAY, "profile": "casso_v2", "account": "88888888"}
+    found = made({"sepay": SEPAY, "casso": another, "counter": {}, "vietqr": {}})
     assert ["casso", "counter", "sepay", "vietqr"] == sorted(found)
     assert {name: name for name in found} == {name: each.name for name, each in found.items()}
 
@@ -48,6 +49,7 @@ def test_lists_become_what_the_adapter_takes() -> None:
         ({"paygov": {"access_key": SECRET}}, "paygov: a setting is absent: callback_order, create_url"),
         ({"counter": {"late_days": SECRET}}, "counter: late_days is of the wrong form"),
         ({"counter": {}, "till": {"kind": "counter"}}, "two providers are called counter"),
+        ({"sepay": SEPAY, "casso": SEPAY}, "two senders of notices watch one account"),
     ],
 )
 def test_what_is_wrong_is_named_and_no_value_is(given: dict[str, dict[str, Any]], told: str) -> None:

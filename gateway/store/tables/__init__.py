@@ -10,6 +10,7 @@ from gateway.store.tables.deliveries import deliveries, parcel_events
 from gateway.store.tables.finance import day_closes, ledger, matches, statement_lines, statements
 from gateway.store.tables.inbound import alarms, calls, cursors, events, inbox, nonces, portal_keys, portals
 from gateway.store.tables.payments import attempts, obligations, payments, receipt_series, receipts, refunds
+from gateway.store.tables.providers import provider_health
 from gateway.store.tables.webhooks import webhook_attempts, webhook_endpoints, webhook_messages
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "payments",
     "portal_keys",
     "portals",
+    "provider_health",
     "receipt_series",
     "receipts",
     "refunds",

@@ -8,11 +8,11 @@ from apiflask import APIBlueprint
 from flask import request
 
 from gateway.domain.errors import Malformed
-from gateway.service import cases, results, show
+from gateway.service import cases, fee_changes, results, show
 from gateway.service.cases import Caller
 from gateway.store import cases as store
 from gateway.store import spine
-from gateway.web.api.models import CaseIn, CaseOut, DocumentOut, TransitionIn
+from gateway.web.api.models import CaseIn, CaseOut, DocumentOut, FeesIn, TransitionIn
 from gateway.web.auth import caller
 from gateway.web.context import web
 
@@ -74,6 +74,16 @@ def transition(case_code: str, wanted: TransitionIn) -> dict[str, object]:
     """What the agency decides."""
     who, shared = caller("cases:write"), web().context
     cases.transition(shared, who, case_code, wanted.model_dump(), shared.clock())
+    return _shown(who, case_code)
+
+
+@blueprint.post("/<case_code>/fees")
+@blueprint.input(FeesIn, arg_name="wanted")
+@blueprint.output(CaseOut)
+def set_fees(case_code: str, wanted: FeesIn) -> dict[str, object]:
+    """The fee lines, set anew by the agency; open payments that follow them change with them."""
+    who, shared = caller("cases:write"), web().context
+    fee_changes.change(shared, who, case_code, wanted.model_dump(), shared.clock())
     return _shown(who, case_code)
 
 

@@ -7,7 +7,7 @@ from apiflask import APIBlueprint
 from flask import request
 
 from gateway.domain.procedure import Procedure
-from gateway.service import cases, show
+from gateway.service import cases, routing, show
 from gateway.store import payments as store
 from gateway.web.api.models import ProceduresOut, Shown, StatusOut
 from gateway.web.auth import caller
@@ -51,16 +51,25 @@ def procedure(code: str) -> dict[str, object]:
 @blueprint.get("/status")
 @blueprint.output(StatusOut)
 def status() -> dict[str, object]:
-    """How much money is in unknown state, by provider, with the oldest's time."""
+    """Each provider: up or down, since when; and how much money is in unknown state, with the oldest's time."""
     caller("read")
     shared = web().context
     with shared.engine.connect() as connection:
         unknown = store.unknown_money(connection)
+        providers = routing.states(shared, connection)
     return {
         "unknown_money": [
             {"provider": name, "count": many, "sum_vnd": vnd, "oldest_at": show.moment(oldest)}
             for name, many, vnd, oldest in unknown
         ],
-        "providers": sorted(shared.providers),
+        "providers": [
+            {
+                "name": each.name,
+                "state": "up" if each.is_up else "down",
+                "since": show.moment(each.since),
+                "capabilities": each.capabilities,
+            }
+            for each in providers
+        ],
         "operators": sorted(shared.operators),
     }

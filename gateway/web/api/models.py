@@ -112,6 +112,25 @@ class PaymentLineIn(Strict):
     account: Annotated[str, StringConstraints(max_length=34, pattern=r"^[A-Za-z0-9]+$")] | None = None
 
 
+def _collectable(lines: list[PaymentLineIn]) -> list[PaymentLineIn]:
+    if sum(line.amount_vnd for line in lines) > LARGEST_VND:
+        raise ValueError("the lines come to more than can be collected at once")
+    return lines
+
+
+class FeesIn(Strict):
+    """The fee lines of a case, set anew by its agency. The same reference again is answered as the first time."""
+
+    reference: Reference
+    lines: Annotated[list[PaymentLineIn], Field(min_length=1, max_length=50)]
+    reason: Text
+
+    @field_validator("lines")
+    @classmethod
+    def _sum_that_can_be_collected(cls, lines: list[PaymentLineIn]) -> list[PaymentLineIn]:
+        return _collectable(lines)
+
+
 class PayerIn(Strict):
     """Personal data: sealed at rest, and passed only to the provider that asks for it."""
 
@@ -135,9 +154,7 @@ class PaymentIn(Strict):
     @field_validator("lines")
     @classmethod
     def _sum_that_can_be_collected(cls, lines: list[PaymentLineIn] | None) -> list[PaymentLineIn] | None:
-        if lines is not None and sum(line.amount_vnd for line in lines) > LARGEST_VND:
-            raise ValueError("the lines come to more than can be collected at once")
-        return lines
+        return None if lines is None else _collectable(lines)
 
 
 class RefundIn(Strict):
@@ -150,7 +167,9 @@ class RefundIn(Strict):
 
 
 class AttemptIn(Strict):
-    provider: Code
+    """Where to pay. Without `provider` we choose: the first of those offered that can be reached."""
+
+    provider: Code | None = None
 
 
 class RecipientIn(Strict):
@@ -261,6 +280,8 @@ class AttemptOut(Shown):
     provider: str
     state: str
     redirect_url: str | None
+    qr_payload: str | None
+    pay_code: str | None
 
 
 class DeliveryOut(Shown):
@@ -313,11 +334,20 @@ class ProceduresOut(Shown):
     procedures: list[dict[str, Any]]
 
 
+class ProviderOut(Shown):
+    """`since`: when it went down, or came up again; null for one that was never down."""
+
+    name: str
+    state: Literal["up", "down"]
+    since: str | None
+    capabilities: list[str]
+
+
 class StatusOut(Shown):
-    """Money whose fate is not known, by provider."""
+    """Money whose fate is not known, by provider; and whether each provider is up."""
 
     unknown_money: list[dict[str, Any]]
-    providers: list[str]
+    providers: list[ProviderOut]
     operators: list[str]
 
 

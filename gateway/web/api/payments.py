@@ -10,7 +10,8 @@ from flask import Response, request
 
 from gateway.domain import payment as rules
 from gateway.domain.errors import Malformed
-from gateway.service import attempts, payments, receipts, show
+from gateway.domain.payment import PaymentState
+from gateway.service import attempts, payments, receipts, routing, show
 from gateway.service.attempts import Guest
 from gateway.store import payments as store
 from gateway.store import receipts as receipt_store
@@ -47,7 +48,12 @@ def _all_shown(found: Sequence[store.Payment]) -> list[dict[str, object]]:
     with shared.engine.connect() as connection:
         numbers = receipt_store.issued_numbers(connection, paid) if paid else {}
         left = refund_store.refundable_vnd(connection, paid) if paid else {}
-    return [show.payment(shared, each, numbers.get(each.id), left.get(each.id, 0)) for each in found]
+        waiting = [each.id for each in found if each.state == PaymentState.PENDING]
+        codes = store.open_qr(connection, waiting) if waiting else {}
+    return [
+        show.payment(shared, each, numbers.get(each.id), left.get(each.id, 0), codes.get(each.id))
+        for each in found
+    ]
 
 
 @blueprint.post("")
@@ -148,16 +154,18 @@ def cancel(payment_id: str) -> dict[str, object]:
 @blueprint.input(AttemptIn, arg_name="wanted")
 @blueprint.output(AttemptOut, status_code=201)
 def attempt(payment_id: str, wanted: AttemptIn) -> dict[str, object]:
-    """Start a try at a provider, for portals that show the choice themselves."""
+    """Start a try at a provider, for portals that show the choice themselves; or at the one that we choose."""
     who, shared = caller("payments:write"), web().context
     payments.find(shared, who, payment_id)
     guest = Guest(client_ip=request.remote_addr or "127.0.0.1", locale="vi")
-    made = attempts.start(shared, payment_id, wanted.provider, guest, shared.clock())
+    made = routing.start(shared, payment_id, wanted.provider, guest, shared.clock())
     return {
         "id": made.id,
         "provider": made.provider,
         "state": made.state,
         "redirect_url": made.redirect_url,
+        "qr_payload": made.qr_payload,
+        "pay_code": made.pay_code,
     }
 
 

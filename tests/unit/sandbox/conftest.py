@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from flask import Response, request
 from sandbox.config import read_world
 from sandbox.serving import Server, new_app
 from sandbox.world import World
+
+sys.path.insert(0, str(Path(__file__).parent))  # the helpers beside this file are found by their names
 
 VNPAY_SECRET = "TESTSECRET0123456789ABCDEFGHIJKL"
 DVCQG_SECRET = "dvcqg-test-secret-01"
@@ -87,7 +90,7 @@ class Setting:
     worlds: list[World] = field(default_factory=list)
 
     def start(self, clock: Callable[[], datetime] | None = None) -> World:
-        world = World(read_world(self.values), clock=clock)
+        world = World(read_world(self.values), **({} if clock is None else {"clock": clock}))
         self.worlds.append(world)
         world.start()
         return world

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sandbox.config import read_world
 from sandbox.dvcqg_asks import pdf
 from sandbox.dvcqg_lookup import NO_ANSWER, look_up, read_answer
+from sandbox.outward import Call, Reply
 from sandbox.world import World
 
 CASE = "H28-261124-0001"
@@ -140,16 +141,15 @@ def test_a_story_can_end_the_looking_up(start: Any, control: Any) -> None:
     assert "180.000 đ" in requests.get(caller.init("GW0001", 180_000)["UrlThanhToan"], timeout=5).text
 
 
-def test_the_token_of_the_platform_goes_with_its_question(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[requests.PreparedRequest] = []
+def test_the_token_of_the_platform_goes_with_its_question() -> None:
+    sent: list[Call] = []
 
-    def send(_session: object, request: requests.PreparedRequest, **_: object) -> requests.Response:
-        sent.append(request)
-        raise requests.ConnectionError
+    def send(call: Call) -> Reply | None:
+        sent.append(call)
+        return None
 
-    monkeypatch.setattr(requests.Session, "send", send)
-    assert NO_ANSWER == look_up("http://127.0.0.1:9/x", "invented", CASE)
-    assert "Bearer invented" == sent[0].headers["Authorization"]
+    assert NO_ANSWER == look_up(send, "http://127.0.0.1:9/x", "invented", CASE)
+    assert ["Bearer invented"] == [call.headers["Authorization"] for call in sent]
 
 
 @given(JSON | st.fixed_dictionaries({"error_code": st.just(1), "message": JSON}))

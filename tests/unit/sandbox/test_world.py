@@ -15,8 +15,9 @@ import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
+from sandbox_virtual import SECRET, whole_world
 
-from sandbox.config import load_world, read_world
+from sandbox.config import SERVERS, load_world, read_world
 from sandbox.errors import WorldMisconfigured
 from sandbox.faults import MAGIC
 from sandbox.serving import Server, new_app
@@ -27,7 +28,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
     max_leaves=12,
 )
-SECTIONS = ["gateway_url", "seed", "state_dir", "vnpay", "dvcqg", "post", "bank", "portal"]
+SECTIONS = ["gateway_url", "seed", "state_dir", "bank", *SERVERS]
+OPTIONAL = {("ttttqg", name) for name in ("algorithm", "private_key_file", "gateway_key_file")}
 
 
 def start(file: Path) -> Any:
@@ -81,12 +83,53 @@ def test_a_server_that_the_file_does_not_name_is_not_started(setting: Any) -> No
         ("post", "step_s", float("nan"), "post.step_s must be seconds"),
         ("bank", "accounts", [], "bank.accounts must be a list of 1 to 50 accounts"),
         ("portal", "webhook_secret", "abc", "portal.webhook_secret must be a secret"),
+        ("dvcqg", "bill_shape", "round", "dvcqg.bill_shape must be link or pdf"),
+        ("dvcqg", "inquiry_url", "x", "dvcqg.inquiry_url must be an http or https address"),
+        ("transfers", "hooks", None, "transfers.hooks must be a list of 1 to 20 objects"),
+        ("transfers", "hooks", [], "transfers.hooks must be a list of 1 to 20 objects"),
+        ("transfers", "hooks", [{}], r"transfers.hooks\[0\].profile must be a text"),
+        (
+            "transfers",
+            "hooks",
+            [{"profile": "x", "url": "http://x", "secret": "s"}],
+            r"transfers.hooks\[0\].profile must be sepay or casso_v2 or payos",
+        ),
+        (
+            "transfers",
+            "hooks",
+            [{"profile": "sepay", "url": "x", "secret": "s"}],
+            r"transfers.hooks\[0\].url must be an http",
+        ),
+        ("keypay", "key_2", "", "keypay.key_2 must be a text that is not empty"),
+        ("paygov", "lgsp_tokens", "x", "paygov.lgsp_tokens is not a setting"),
+        ("viettelpay", "slow_s", "x", "viettelpay.slow_s must be seconds"),
+        ("vietinbank", "gateway_key_file", 4, "vietinbank.gateway_key_file must be a text"),
+        ("bidv", "getbill_url", None, "bidv.getbill_url must be a text"),
+        ("ttttqg", "notice_url", "ftp://x", "ttttqg.notice_url must be an http"),
+        ("post", "status_exists", 10_000, "post.status_exists must be a whole number"),
     ],
 )
-def test_a_wrong_setting_is_named(setting: Any, section: str, name: str, value: Any, sentence: str) -> None:
-    (setting.values[section] if section else setting.values)[name] = value
+def test_a_wrong_setting_is_named(tmp_path: Path, section: str, name: str, value: Any, sentence: str) -> None:
+    values = whole_world(tmp_path)
+    read_world(values)
+    (values[section] if section else values)[name] = value
     with pytest.raises(WorldMisconfigured, match=f"^{sentence}"):
-        read_world(setting.values)
+        read_world(values)
+
+
+@pytest.mark.parametrize("name", [*SERVERS, "bank"])
+def test_each_setting_without_a_default_is_asked_for_and_the_others_are_not(
+    tmp_path: Path, name: str
+) -> None:
+    whole = whole_world(tmp_path)
+    for key in whole[name]:
+        values = whole_world(tmp_path)
+        del values[name][key]
+        if (name, key) in OPTIONAL:
+            read_world(values)
+        else:
+            with pytest.raises(WorldMisconfigured, match=rf"^{name}\.{key} must be "):
+                read_world(values)
 
 
 def test_a_wrong_account_is_named(setting: Any) -> None:
@@ -128,11 +171,13 @@ def test_the_documentation_shows_a_world_that_can_be_read_and_the_true_magic_amo
     assert set(MAGIC) == {int(digits) for digits in re.findall(r"^\| (\d{3}) \|", text, re.MULTILINE)}
 
 
-def test_secrets_are_not_shown(setting: Any) -> None:
-    shown = repr(read_world(setting.values))
-    for section, name in (("vnpay", "secret"), ("dvcqg", "secret"), ("portal", "webhook_secret")):
-        assert setting.values[section][name] not in shown
-    assert "consumer_secret" not in shown
+def test_secrets_are_not_shown(tmp_path: Path) -> None:
+    values = whole_world(tmp_path)
+    values["portal"]["webhook_secret"] = f"whsec_{SECRET}"
+    values["dvcqg"]["inquiry_token"] = values["bidv"]["bearer_token"] = values["ttttqg"]["secret"] = SECRET
+    for section, names in {"paygov": ("bearer_token", "lgsp_token"), "keypay": ("key_1", "key_2")}.items():
+        values[section] |= dict.fromkeys(names, SECRET)
+    assert SECRET not in repr(read_world(values))
 
 
 def test_a_port_that_is_taken_is_said_in_one_sentence(setting: Any) -> None:
@@ -182,13 +227,17 @@ def test_a_killed_process_loses_nothing(
     assert 0 == end(process)[0]
 
 
-def test_the_process_is_small(file: Path) -> None:
-    process = start(file)
-    process.stdout.readline()
+def test_the_whole_world_is_played_by_one_small_process(tmp_path: Path) -> None:
+    values = {**whole_world(tmp_path), "state_dir": str(tmp_path / "state")}
+    (tmp_path / "world.json").write_text(json.dumps(values))
+    process = start(tmp_path / "world.json")
+    urls = json.loads(process.stdout.readline())["urls"]
+    for name, url in urls.items():
+        assert {"ok": True, "server": name} == requests.get(f"{url}/healthz", timeout=5).json()
     status = Path(f"/proc/{process.pid}/status").read_text()
     resident_kb = int(status.split("VmRSS:")[1].split()[0])
-    end(process)
-    assert resident_kb < 90_000
+    assert (0, "", "") == end(process)
+    assert ({"bank", *SERVERS}, True) == (set(urls), resident_kb < 95_000), resident_kb
 
 
 def test_the_sandbox_shares_no_code_with_the_gateway(file: Path) -> None:

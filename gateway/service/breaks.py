@@ -1,0 +1,65 @@
+"""Breaks that a person works: money on the account that names nobody is given to the order that it is for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from gateway.domain.codes import order_code_of
+from gateway.domain.errors import Forbidden, NotFound, Unsupported
+from gateway.domain.matching import Decision, Reason
+from gateway.service import found_money, lines, notices, tries
+from gateway.service.context import Context
+from gateway.store import finance as store
+from gateway.store import payments as payment_store
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A line that nothing explains: signed VND, and what the bank says of it."""
+
+    line_id: int
+    value_on: date
+    amount_vnd: int
+    bank_ref: str
+    text: str
+
+
+def listed(context: Context, account: str) -> Sequence[Break]:
+    """The lines of an account that nothing explains, oldest first."""
+    with context.engine.connect() as connection:
+        found = [line for line, _ in store.open_lines(connection, account).values()]
+    return [
+        Break(each.id, each.value_on, each.amount_vnd, each.bank_ref, lines.text_of(context, each))
+        for each in found
+    ]
+
+
+def assign(
+    context: Context, line_id: int, order_code: str, *, account: str, by: str, now: datetime
+) -> payment_store.Payment:
+    """Money of a break is for this order: counted there, whatever the sum, and matched with its line.
+
+    Raises `NotFound` (line or order), `Forbidden` (money that went out, another account's order), `Unsupported`.
+    """
+    provider = notices.transfers(context.providers)
+    if provider is None:
+        raise Unsupported("no provider of transfers is configured: GATEWAY_PROVIDERS has no vietqr")
+    with context.engine.begin() as connection:
+        store.lock_books(connection, account)
+        known = store.open_lines(connection, account).get(line_id)
+        payment = payment_store.find_by_order_code(connection, order_code_of(order_code) or "", lock=True)
+        if known is None or payment is None:
+            raise NotFound("no open line of this account, or no payment, goes by this")
+        line, was_break = known
+        if line.amount_vnd <= 0 or context.agency(payment.agency_code).account != account:
+            raise Forbidden("money that went out, or an order that is paid elsewhere, is not explained so")
+        attempt = tries.ensure(connection, payment, provider, now, cause=f"break:{line.id}")
+        if not found_money.record(connection, line, attempt, by, now):
+            raise Forbidden("this money was counted before")
+        money = lines.known(connection, account, [payment.agency_code])
+        event_id = max(each for each, taken in money.taken.items() if taken.attempt_id == attempt.id)
+        decision = Decision(line.id, event_id, attempt.id, Reason.BY_HAND)
+        lines.keep(connection, line, decision, money, now, was_break=was_break)
+        changed = payment_store.find(connection, payment.id)
+    assert changed is not None
+    return changed
