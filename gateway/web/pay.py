@@ -86,6 +86,14 @@ WORDS: dict[PublicPayment, Wording] = {
         "Please go back to the portal for a new request. If you paid all the same, the money still counts.",
     ),
 }
+WAITS_FOR_MONEY = Wording(
+    "Đang chờ tiền đến",
+    "Waiting for the money",
+    "Trả theo hướng dẫn bên dưới. Khi tiền đến, trang này báo ngay. Nếu đã trả rồi, không cần trả lại.",
+    "Pay as shown below. This page tells you once the money is here. If you have paid, there is no need to pay again.",
+    waits=True,
+)
+"""Where the next step is the citizen's, and we show him how."""
 assert set(WORDS) == set(PublicPayment), "every public state is put in words"
 
 
@@ -125,16 +133,14 @@ def _page(payment: store.Payment, problem: str | None = None, status: int = 200)
         receipt = receipt_store.live_of(connection, payment.id) if payment.paid_at else None
         code = ways.current(payment, list(store.attempts_of(connection, payment.id)))
         offered = routing.offered(shared, connection, payment, shared.clock())
-    view = _view(state, has_problem=problem is not None)
-    left_vnd = tries.left_vnd(payment)
+    words, left_vnd = WORDS[rules.PUBLIC[state]], tries.left_vnd(payment)
+    way = ways.shown(shared, payment, code) if code is not None and words.waits else None
     page = render_template(
         "pay.html",
         payment=payment,
-        words=WORDS[rules.PUBLIC[state]],
-        view=view,
-        way=ways.shown(shared, payment, code)
-        if code is not None and WORDS[rules.PUBLIC[state]].waits
-        else None,
+        words=words if way is None else WAITS_FOR_MONEY,
+        view=_view(state, has_problem=problem is not None),
+        way=way,
         providers=[(name, ways.name_of(name)) for name in offered],
         lines=[(line["kind"], line["name"], format_vnd(line["amount_vnd"])) for line in payment.lines],
         total=format_vnd(payment.amount_vnd),

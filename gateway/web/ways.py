@@ -12,7 +12,7 @@ NAMES = {
     "dvcqg": "Nền tảng thanh toán Cổng Dịch vụ công quốc gia",
     "paygov": "PayGov",
     "keypay": "KeyPay",
-    "keypay2": "KeyPay",
+    "keypay2": "KeyPay (phiên bản 2)",
     "viettelpay": "Viettel Money",
     "ttttqg": "Chuyển khoản qua mã QR của Cổng Dịch vụ công quốc gia",
     "vietqr": "Chuyển khoản bằng mã VietQR",
