@@ -27,7 +27,7 @@ def environment(var: Path, world: Mapping[str, Any], agencies: Path, url: str) -
         "GATEWAY_DATABASE_URL": url,
         "GATEWAY_PUBLIC_URL": GATEWAY,
         "GATEWAY_AGENCIES_FILE": str(agencies),
-        "GATEWAY_PROVIDERS": json.dumps(_providers(world)),
+        "GATEWAY_PROVIDERS": json.dumps(_providers(var / "sandbox", world)),
         "GATEWAY_LINKS": json.dumps(LINKS),
         "GATEWAY_QUERY_DELAYS_S": "[2, 2, 4, 8, 15, 60]",
         "GATEWAY_ORDER_DELAYS_S": "[1, 2, 5, 10, 60]",
@@ -66,7 +66,7 @@ def _named(world: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     }
 
 
-def _providers(world: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _providers(folder: Path, world: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The others, each with the fields of its adapter's settings."""
     return {
         "vietqr": {},
@@ -78,7 +78,7 @@ def _providers(world: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             "secret": world["transfers"]["hooks"][0]["secret"],
         },
         **_redirecting(world),
-        **_collecting(world),
+        **_collecting(folder, world),
     }
 
 
@@ -119,15 +119,14 @@ def _redirecting(world: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _collecting(world: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _collecting(folder: Path, world: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Whose payer names a code or scans one."""
-    sandbox = Path(world["vietinbank"]["private_key_file"]).parent
     bidv, ttttqg = world["bidv"], world["ttttqg"]
     return {
         "vietinbank": {
             "provider_id": world["vietinbank"]["provider_id"],
-            "private_key": (sandbox / "vietinbank-ours.pem").read_text(encoding="ascii"),
-            "bank_certificate": (sandbox / "vietinbank.public.pem").read_text(encoding="ascii"),
+            "private_key": (folder / "vietinbank-ours.pem").read_text(encoding="ascii"),
+            "bank_certificate": (folder / "vietinbank.public.pem").read_text(encoding="ascii"),
         },
         "bidv": {name: bidv[name] for name in ("service_id", "secret", "bearer_token")},
         "ttttqg": {

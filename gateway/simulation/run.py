@@ -158,7 +158,11 @@ def simulate(wanted: Wanted, var: Path) -> dict[str, Any]:
 @contextmanager
 def life(wanted: Wanted, var: Path) -> Iterator[Life]:
     with built(wanted.seed, var) as place:
-        yield _begin(wanted, place)
+        made = _begin(wanted, place)
+        try:
+            yield made
+        finally:
+            made.worker.close()
 
 
 def _begin(wanted: Wanted, place: Place) -> Life:

@@ -23,26 +23,30 @@ class Worker:
         app = jobs.make_app(house.database_url)
         jobs.register(app, house.context)
         self._tasks: dict[str, Any] = {name: task.func for name, task in app.tasks.items()}
+        self._eye = house.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        self._read = 0
+
+    def close(self) -> None:
+        self._eye.close()
 
     def next_at(self) -> datetime | None:
         """When the next job is due; None when none waits."""
-        with self._house.engine.connect() as connection:
-            due = store.next_due(connection)
-        return None if due is None else due.scheduled_at or self._house.context.clock()
+        return store.look_ahead(self._eye)[1]
 
     def turn(self) -> None:
         """Every job that is due, and what follows from it."""
-        self.read()
         for _ in range(MOST_JOBS):
-            with self._house.engine.connect() as connection:
-                due = store.next_due(connection)
-            if due is None or (due.scheduled_at or self._now()) > self._now():
+            newest, next_at = store.look_ahead(self._eye)
+            if newest > self._read:
+                self._read_on()
+                self._read = newest
+            elif next_at is not None and next_at <= self._now():
+                self._do()
+            else:
                 return
-            self._do(due)
-            self.read()
         raise AssertionError("jobs without an end")
 
-    def read(self) -> None:
+    def _read_on(self) -> None:
         for name in CONSUMERS:
             while behind.consume(self._house.context, name, self._now()):
                 pass
@@ -54,7 +58,9 @@ class Worker:
     def _now(self) -> datetime:
         return self._house.context.clock()
 
-    def _do(self, due: store.Due) -> None:
+    def _do(self) -> None:
+        due = store.next_due(self._eye)
+        assert due is not None
         try:
             if due.task not in SKIPPED:
                 self._tasks[due.task](**due.args)

@@ -98,6 +98,17 @@ def next_due(connection: Connection) -> Due | None:
     return None if found is None else Due(**found)
 
 
+def look_ahead(connection: Connection) -> tuple[int, datetime | None]:
+    """The number of the newest event, and when the next job is due; None when none waits."""
+    row = connection.execute(
+        text(
+            "SELECT coalesce((SELECT max(id) FROM events), 0) AS newest, (SELECT min(coalesce(scheduled_at, "
+            "'2000-01-01Z')) FROM procrastinate_jobs WHERE status = 'todo') AS next_at"
+        )
+    ).one()
+    return int(row.newest), row.next_at
+
+
 def end(connection: Connection, job_id: int) -> None:
     """It was done: nothing is left of it."""
     connection.execute(text("DELETE FROM procrastinate_jobs WHERE id = :id"), {"id": job_id})
