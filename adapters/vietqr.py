@@ -252,10 +252,10 @@ class Vietqr:
         self._settings = settings
 
     def start(self, order: StartOrder) -> Started:
-        """Makes the code; nothing is sent. Raises `Malformed`, also for a bank that nobody knows."""
+        """Makes the code; nothing is sent. Raises `Malformed`, and `Misconfigured` for a bank that nobody knows."""
         agency = order.agency
         if agency.bank_bin not in banks() and agency.bank_bin not in self._settings.more_bins:
-            raise Malformed("vietqr: no bank has the BIN of the agency's account")
+            raise Misconfigured("vietqr: no bank has the BIN of the agency's account")
         if not re.fullmatch(r"[A-Z0-9]{1,20}", order.reference):
             raise Malformed("vietqr: a reference is up to 20 of A-Z0-9")
         limit = self._settings.purpose_limit

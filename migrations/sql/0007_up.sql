@@ -218,10 +218,11 @@ BEGIN
             UPDATE attempts SET state = 'sent', sent_at = coalesce(sent_at, _received_at)
             WHERE id = att.id AND state = 'unknown';
         END IF;
-        -- while one try is unclear the money is; a failure counts only when no other try may still bring the money
+        -- while one try is unclear the money is; a failure counts only when no other try may still bring the money, and
+        -- none has brought a part of it
         _to_state := CASE
             WHEN EXISTS (SELECT FROM attempts o WHERE o.payment_id = pay.id AND o.state = 'unknown') THEN NULL
-            WHEN _outcome = 'failed' AND pay.state = ANY (_fail_from) AND NOT EXISTS (
+            WHEN _outcome = 'failed' AND pay.state = ANY (_fail_from) AND pay.paid_vnd <= pay.refunded_vnd AND NOT EXISTS (
                 SELECT FROM attempts o WHERE o.payment_id = pay.id AND o.id <> att.id
                 AND o.state IN ('intended', 'sent')) THEN 'failed'
             WHEN pay.state = ANY (_see_from) THEN 'pending'

@@ -237,7 +237,10 @@ def test_a_code_that_we_print_ourselves_is_never_down(world: World, case_code: s
     wrong = replace(house.context.agencies["H28"], bank_bin="000000")
     house = replace(house, context=replace(house.context, agencies={"H28": wrong}))
     for _ in range(LIMITS.failures):
-        house.start(house.payment(case_code), "vietqr")
+        payment_id = house.payment(case_code)
+        with pytest.raises(Misconfigured):
+            house.start(payment_id, "vietqr")
+        assert ("failed", ["failed"]) == (house.found(payment_id).state, house.tries(payment_id))
     assert 0 == world.one("SELECT count(*) FROM provider_health")
 
 

@@ -251,7 +251,7 @@ def test_an_order_becomes_a_transfer_whose_memo_is_our_reference(n: int) -> None
 @pytest.mark.parametrize("bank_bin", ["970488", "000000", "97041"])
 def test_money_is_not_asked_to_a_bank_that_nobody_knows(bank_bin: str) -> None:
     agency = Agency("G17", "UBND", "0123456789", bank_bin, "UBND")
-    with pytest.raises(Malformed):
+    with pytest.raises(Misconfigured):
         start(agency=agency)
 
 
