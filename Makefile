@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup demo up bench test format lint types imports generated tests docs pictures lock
+.PHONY: setup demo up bench bench-growth test format lint types imports generated tests contract-table docs pictures lock
 
 setup: $(STAMP)
 
@@ -20,6 +20,10 @@ up: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench
+
+# fills three databases, the largest with ten million payments: 45 GB in the temporary folder, and most of an hour
+bench-growth: $(STAMP)
+	$(BIN)/python -m bench growth --rows 10000000
 
 test: format lint types imports generated tests
 
@@ -41,6 +45,10 @@ generated: $(STAMP)
 # in a folder of its own: PostgreSQL runs as another user, and pytest shuts others out of the usual one
 tests: $(STAMP)
 	folder=$$(mktemp -d) && chmod 755 $$folder && { $(BIN)/python -m pytest --basetemp=$$folder/t; ended=$$?; rm -rf $$folder; exit $$ended; }
+
+# adapters across, questions down: each cell is really asked, exit code 1 when one fails
+contract-table: $(STAMP)
+	PYTHONPATH=. $(BIN)/python tests/contract/table.py
 
 docs: $(STAMP)
 	$(BIN)/python -m gateway docs

@@ -1,19 +1,36 @@
-"""`python -m bench [NAME…]`: run the benches named, or all of them. Non-zero when one is outside its limits."""
+"""`python -m bench [NAME…] [--rows N]`: run the benches named, or the short ones. Non-zero outside their limits."""
 
+import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
-from bench import callback, footprint
+from bench import callback, create, footprint, growth
 
-BENCHES: Mapping[str, Callable[[], int]] = {"callback": callback.main, "footprint": footprint.main}
+ROWS = 200_000
+SHORT: Mapping[str, Callable[[], int]] = {
+    "callback": callback.main,
+    "create": create.main,
+    "footprint": footprint.main,
+}
 
 
-def main(names: list[str]) -> int:
-    unknown = [name for name in names if name not in BENCHES]
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Measure, beside a limit of the same run."
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"{', '.join(SHORT)}; or growth, which is long"
+    )
+    parser.add_argument(
+        "--rows", type=int, default=ROWS, help="growth: stored payments of the largest database"
+    )
+    given = parser.parse_args(arguments)
+    benches: dict[str, Callable[[], int]] = {**SHORT, "growth": partial(growth.main, given.rows)}
+    unknown = [name for name in given.names if name not in benches]
     if unknown:
-        print(f"no bench is called {unknown[0]}; there are: {', '.join(BENCHES)}", file=sys.stderr)
-        return 2
-    return max(BENCHES[name]() for name in names or BENCHES)
+        parser.error(f"no bench is called {unknown[0]}; there are: {', '.join(benches)}")
+    return max([benches[name]() for name in given.names or SHORT])
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ import re
 import selectors
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 READ_BYTES = 65_536
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
@@ -20,18 +21,20 @@ class WrongAnswer(Exception):  # noqa: N818 - named for what happened
 
 @dataclass(slots=True)
 class _Line:
-    """One connection, and what came of the answer that it waits for."""
+    """One connection, the number of its request, and what came of the answer that it waits for."""
 
     socket: socket.socket
+    number: int = 0
     sent_at: float = 0.0
     came: bytes = b""
 
 
 @dataclass(slots=True)
 class Load:
-    """What a run measured: latencies in seconds by when they ended, and the seconds it took."""
+    """What a run measured: for each request in the order of sending its seconds and its answer's body."""
 
     latencies_s: list[float] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -46,10 +49,20 @@ def get(host: str, path_and_query: str) -> bytes:
     )
 
 
-def run(port: int, requests: Iterator[bytes], *, connections: int, seconds: float, wanted: bytes) -> Load:
-    """Send `requests` for `seconds` over `connections`; every answer must be 200 and hold `wanted`.
+def post(host: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """The bytes of a POST as HTTP/1.1."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bench\r\nContent-Length: {len(body)}\r\n{lines}\r\n"
+    return head.encode() + body
 
-    Raises `WrongAnswer`; `StopIteration` is an error of the bench: it did not make enough requests.
+
+def run(
+    port: int, requests: Sequence[bytes], *, connections: int, wanted: tuple[int, bytes], seconds: float = inf
+) -> Load:
+    """Send `requests` over `connections` for `seconds`, or all of them.
+
+    Every answer must have the status and hold the bytes `wanted`. Raises `WrongAnswer`; `IndexError` is an error of
+    the bench: it did not make enough requests for the seconds.
     """
     load = Load()
     lines = [_Line(socket.create_connection(("127.0.0.1", port))) for _ in range(connections)]
@@ -58,7 +71,7 @@ def run(port: int, requests: Iterator[bytes], *, connections: int, seconds: floa
         for line in lines:
             line.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             selector.register(line.socket, selectors.EVENT_READ, line)
-            _send(line, next(requests))
+            _send(line, requests, load)
         waiting = connections
         while waiting:
             for key, _ in selector.select():
@@ -66,10 +79,10 @@ def run(port: int, requests: Iterator[bytes], *, connections: int, seconds: floa
                 if not _complete(line):
                     continue
                 now = time.perf_counter()
-                _check(line.came, wanted)
-                load.latencies_s.append(now - line.sent_at)
-                if now - began < seconds:
-                    _send(line, next(requests))
+                load.bodies[line.number] = _body(line.came, wanted)
+                load.latencies_s[line.number] = now - line.sent_at
+                if now - began < seconds and (seconds < inf or len(load.bodies) < len(requests)):
+                    _send(line, requests, load)
                 else:
                     waiting -= 1
         load.seconds = time.perf_counter() - began
@@ -78,14 +91,19 @@ def run(port: int, requests: Iterator[bytes], *, connections: int, seconds: floa
     return load
 
 
-def _send(line: _Line, request: bytes) -> None:
-    line.came = b""
+def _send(line: _Line, requests: Sequence[bytes], load: Load) -> None:
+    line.number, line.came = len(load.bodies), b""
+    load.bodies.append(b"")
+    load.latencies_s.append(inf)
     line.sent_at = time.perf_counter()
-    line.socket.sendall(request)
+    line.socket.sendall(requests[line.number])
 
 
 def _complete(line: _Line) -> bool:
-    line.came += line.socket.recv(READ_BYTES)
+    part = line.socket.recv(READ_BYTES)
+    if not part:
+        raise WrongAnswer("the connection was closed")
+    line.came += part
     head, found, body = line.came.partition(b"\r\n\r\n")
     if not found:
         return False
@@ -95,6 +113,9 @@ def _complete(line: _Line) -> bool:
     return len(body) >= int(length.group(1))
 
 
-def _check(answer: bytes, wanted: bytes) -> None:
-    if not answer.startswith(b"HTTP/1.1 200") or wanted not in answer:
-        raise WrongAnswer(answer.decode("latin-1")[-300:])
+def _body(answer: bytes, wanted: tuple[int, bytes]) -> bytes:
+    status, part = wanted
+    head, _, body = answer.partition(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 %d " % status) or part not in body:
+        raise WrongAnswer(answer.decode("latin-1")[-600:])
+    return body

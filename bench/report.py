@@ -1,6 +1,8 @@
 """How a bench says what it found."""
 
 import json
+import sys
+import time
 from collections.abc import Mapping, Sequence
 
 Row = Mapping[str, object]
@@ -24,3 +26,8 @@ def table(title: str, rows: Sequence[Row]) -> None:
 def line(**facts: object) -> None:
     """Print one JSON object on a line of its own."""
     print(json.dumps(facts, ensure_ascii=False), flush=True)
+
+
+def step(what: str) -> None:
+    """Tell those who wait, beside the results, how far it has come."""
+    print(f"  {time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)

@@ -84,7 +84,11 @@ class Settings(BaseSettings):
     listen_host: str = Field("127.0.0.1", description="Address that the web server binds.")
     listen_port: int = Field(8080, description="Port that the web server binds.")
     web_workers: int = Field(2, description="Processes of the web server; as many as cores.")
-    web_threads: int = Field(8, description="Threads of each web process.")
+    web_threads: int = Field(
+        32,
+        description="Threads of each web process: so many requests at most are under way in it, and so many "
+        "callbacks can be committed together.",
+    )
     live: bool = Field(
         default=False, description="Live mode: https only, no private addresses, no test keys."
     )
@@ -94,6 +98,12 @@ class Settings(BaseSettings):
     query_delays_s: list[int] = Field(
         default=[15, 60, 300, 900, 3600] + [3600] * 71,
         description="When a payment that is not known is asked about: seconds after the time before.",
+    )
+    try_life_s: int = Field(
+        default=900,
+        ge=60,
+        description="How long a try at a provider that can be asked may be paid, in seconds; told to it where its "
+        "wire has an expiry. The first questions lie within it, so money is known soon, also when nobody tells of it.",
     )
     webhook_delays_s: list[int] = Field(
         default=[5, 30, 120, 600, 1800, 7200, 18000, 36000, 50400, 72000, 86400],

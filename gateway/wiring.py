@@ -4,7 +4,7 @@ import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -117,6 +117,7 @@ def open_house(
         public_url=settings.public_url.rstrip("/"),
         live=settings.live,
         schedules=Schedules(settings.query_delays_s, settings.webhook_delays_s, settings.order_delays_s),
+        try_life=timedelta(seconds=settings.try_life_s),
         refund_limit_vnd=settings.refund_limit_vnd,
         clock=clock,
         entropy=entropy,

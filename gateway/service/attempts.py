@@ -55,7 +55,7 @@ def start(
         # before the intention: a try that nobody can be shown would leave the payment waiting for nothing
         raise Unsupported("this provider cannot be paid at from here yet")
     payment, earlier = _look(context, payment_id)
-    usable = _usable(earlier, provider_name, payment)
+    usable = _usable(context, earlier, provider_name, payment, now)
     if usable is not None:
         return usable
     _clear(context, payment, earlier, now)
@@ -81,7 +81,11 @@ def _look(context: Context, payment_id: str) -> tuple[store.Payment, Sequence[st
 
 
 def _usable(
-    earlier: Sequence[store.Attempt], provider_name: str, payment: store.Payment
+    context: Context,
+    earlier: Sequence[store.Attempt],
+    provider_name: str,
+    payment: store.Payment,
+    now: datetime,
 ) -> store.Attempt | None:
     """The open try at this provider that the citizen can go on with."""
     if payment.state not in OPEN:
@@ -91,6 +95,8 @@ def _usable(
         return None
     if last.asked_vnd not in {None, tries.left_vnd(payment)}:
         return None  # what it shows is not what is owed now
+    if tries.ends_at(context, payment, provider_name, last.created_at) <= now < payment.expires_at:
+        return None  # its page cannot be paid at any more
     return last if last.redirect_url or last.qr_payload or last.pay_code else None
 
 
@@ -138,7 +144,7 @@ def _intend(
             raise Forbidden(f"a payment in state {payment.state} cannot be paid")
         known = store.attempts_of(connection, payment_id)
         if len(known) != seen:
-            usable = _usable(known, provider.name, payment)
+            usable = _usable(context, known, provider.name, payment, now)
             if usable is None:
                 raise Forbidden("another try was begun at the same moment; please look again")
             return usable, None
@@ -184,7 +190,7 @@ def _order(
         return_url=f"{context.public_url}/return/{attempt.provider}/{payment.token}",
         client_ip=guest.client_ip,
         created_at=now,
-        expires_at=payment.expires_at,
+        expires_at=tries.ends_at(context, payment, attempt.provider, now),
         locale=guest.locale,
     )
 

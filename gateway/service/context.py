@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from psycopg import Connection
@@ -51,6 +51,7 @@ class Context:
     public_url: str
     live: bool
     schedules: Schedules
+    try_life: timedelta
     refund_limit_vnd: int
     """A refund up to this sum needs no second person."""
     clock: Callable[[], datetime]

@@ -8,8 +8,9 @@ from gateway.domain import parts
 from gateway.domain.codes import attempt_reference
 from gateway.domain.errors import Forbidden
 from gateway.domain.payment import AttemptEvent, AttemptState, PaymentEvent
-from gateway.ports import FeeLine
+from gateway.ports import Capability, FeeLine
 from gateway.service import payments
+from gateway.service.context import Context
 from gateway.store import payments as store
 
 LARGEST_NUMBER = 99
@@ -33,6 +34,14 @@ def left_lines(payment: store.Payment) -> tuple[FeeLine, ...]:
         )
         for line in parts.left_lines(payment.lines, left_vnd(payment))
     )
+
+
+def ends_at(context: Context, payment: store.Payment, provider: str, created_at: datetime) -> datetime:
+    """Until when a try may be paid: with its payment, or sooner where its provider is asked what became of it."""
+    known = context.providers.get(provider)
+    if known is None or Capability.QUERY not in known.capabilities:
+        return payment.expires_at
+    return min(payment.expires_at, created_at + context.try_life)
 
 
 def add(

@@ -131,7 +131,7 @@ def _page(payment: store.Payment, problem: str | None = None, status: int = 200)
     state = PaymentState(payment.state)
     with shared.engine.connect() as connection:
         receipt = receipt_store.live_of(connection, payment.id) if payment.paid_at else None
-        code = ways.current(payment, list(store.attempts_of(connection, payment.id)))
+        code = ways.current(shared, payment, list(store.attempts_of(connection, payment.id)))
         offered = routing.offered(shared, connection, payment, shared.clock())
     words, left_vnd = WORDS[rules.PUBLIC[state]], tries.left_vnd(payment)
     way = ways.shown(shared, payment, code) if code is not None and words.waits else None
@@ -169,9 +169,9 @@ def page(token: str) -> tuple[str, int]:
 @blueprint.get("/pay/<token>/qr.svg")
 def qr_image(token: str) -> Response:
     """The QR code of the try that is open, as a picture with its quiet zone."""
-    payment = _find(token)
-    with web().context.engine.connect() as connection:
-        code = ways.current(payment, list(store.attempts_of(connection, payment.id)))
+    payment, shared = _find(token), web().context
+    with shared.engine.connect() as connection:
+        code = ways.current(shared, payment, list(store.attempts_of(connection, payment.id)))
     if code is None or code.qr_payload is None:
         raise NotFound("no QR code is to be shown now")
     picture = BytesIO()

@@ -40,10 +40,12 @@ def name_of(provider: str) -> str:
     return NAMES.get(provider, provider)
 
 
-def current(payment: store.Payment, attempts: list[store.Attempt]) -> store.Attempt | None:
-    """The newest open try that shows a code, if it still shows the sum that is owed."""
+def current(context: Context, payment: store.Payment, attempts: list[store.Attempt]) -> store.Attempt | None:
+    """The newest open try that shows a code, if it can still be paid and shows the sum that is owed."""
     last = next((each for each in reversed(attempts) if each.state in tries.OPEN), None)
     if last is None or last.asked_vnd not in {None, tries.left_vnd(payment)}:
+        return None
+    if tries.ends_at(context, payment, last.provider, last.created_at) <= context.clock():
         return None
     return last if last.qr_payload or last.pay_code else None
 

@@ -2,29 +2,21 @@
 
 import json
 from datetime import timedelta
+from itertools import accumulate
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from service_faults import Killed, killed, lost
 from service_wires import platform
-from service_world import FEE_VND, NOW, World, nobody_listens
+from service_world import FEE_VND, NOW, World, minutes, nobody_listens
 
-from gateway.domain.errors import Forbidden, NotFound, OutcomeUnknown, Refused, Unreachable
-from gateway.ports import HttpAnswer, HttpRequest
+from gateway.config import Settings
+from gateway.domain.errors import Forbidden, NotFound, Refused, Unreachable
+from gateway.ports import HttpAnswer
 from gateway.service import reports
 from gateway.service.reports import Asked
 
 pytestmark = pytest.mark.service
-
-
-class Killed(BaseException):
-    """The process dies in the midst of a call."""
-
-
-def lost(_: HttpRequest) -> HttpAnswer:
-    raise OutcomeUnknown("the connection broke after it was sent")
-
-
-def killed(_: HttpRequest) -> HttpAnswer:
-    raise Killed
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +72,7 @@ def test_x08_what_is_asked_about_goes_by_our_own_reference(world: World, unclear
     assert ("QUERY", reference) == (asked["LoaiBanTin"], asked["MaThamChieu"])
 
 
-def test_a_try_cut_off_between_intention_and_call_is_given_up_only_once_its_provider_answered(
+def test_x06_a_try_cut_off_between_intention_and_call_is_given_up_only_once_its_provider_answered(
     world: World, case_code: str
 ) -> None:
     payment_id = world.payment(case_code)
@@ -193,3 +185,36 @@ def test_asking_says_whether_anything_is_left_to_ask(
     world.wire.answer = answer  # type: ignore[assignment]  # each is one
     attempt_id = world.one("SELECT id FROM attempts WHERE payment_id = :id", id=unclear)
     assert gives == reports.ask(world.context, attempt_id, NOW)
+
+
+# --- how long a try may be paid ---------------------------------------------------------------------
+
+
+def test_a_page_may_be_paid_at_for_a_quarter_of_an_hour_and_then_another_one_is_made(
+    world: World, case_code: str
+) -> None:
+    payment_id = world.payment(case_code)
+    first = world.start(payment_id, "vnpay")
+    fields = parse_qs(urlsplit(str(first.redirect_url)).query)
+    assert ["20261124101500"] == fields["vnp_ExpireDate"]
+    assert first == world.start(payment_id, "vnpay", minutes(14))
+    world.do("DELETE FROM provider_health")
+    assert first.reference != world.start(payment_id, "vnpay", minutes(15)).reference
+
+
+def test_a_page_never_lives_longer_than_its_payment(world: World, case_code: str) -> None:
+    payment_id = world.payment(case_code, expires_in_s=300)
+    fields = parse_qs(urlsplit(str(world.start(payment_id, "vnpay").redirect_url)).query)
+    assert ["20261124100500"] == fields["vnp_ExpireDate"]
+
+
+@pytest.mark.parametrize(("paid_after_s", "known_within_s"), [(360, 300), (900, 900)])
+def test_money_of_a_live_page_is_known_soon_though_callback_and_browser_are_lost(
+    paid_after_s: int, known_within_s: int
+) -> None:
+    """Typical is who pays within six minutes; the last one pays as his page ends."""
+    given = Settings.model_construct()
+    asked_at = list(accumulate(given.query_delays_s[:6]))
+    assert paid_after_s <= given.try_life_s
+    waits = [next(at for at in asked_at if at >= paid) - paid for paid in range(1, paid_after_s + 1)]
+    assert max(waits) <= known_within_s
