@@ -93,6 +93,23 @@ def _assign(given: Namespace) -> int:
         )
 
 
+def _pass_on(given: Namespace) -> int:
+    with opened() as here:
+        agencies_of(here.context, given.account)
+        amount_vnd = breaks.pass_on(
+            here.context, given.line, given.id, account=given.account, by=clerk(given), now=now()
+        )
+    print(f"{vnd(amount_vnd)} passed on")
+    return 0
+
+
+def _pass_on_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("line", type=int, metavar="LINE", help="the line of the money that went out")
+    parser.add_argument("id", metavar="ID", help="the obligation, as `owed list` tells it")
+    parser.add_argument("--account", required=True, metavar="A", help="the account")
+    parser.add_argument("--by", required=True, metavar="NAME", help="the account name of whoever says so")
+
+
 def _assign_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "line", type=int, metavar="LINE", help="the number of the line, as `breaks list` tells it"
@@ -121,7 +138,9 @@ def _owed(given: Namespace) -> int:
         say_json({"obligations": rows})
         return 0
     for each in found:
-        print(f"{each.due_at:%Y-%m-%d}  {each.kind}  {vnd(each.amount_vnd)}  {each.order_code}  {each.owner}")
+        print(
+            f"{each.id}  {each.due_at:%Y-%m-%d}  {each.kind}  {vnd(each.amount_vnd)}  {each.order_code}  {each.owner}"
+        )
     if not found:
         print("nobody is owed anything")
     return 0
@@ -148,6 +167,13 @@ COMMANDS: Sequence[Command] = (
         "breaks assign 4711 C4261124K7Q2M9XT --account 0123456789 --by ketoan.hoa",
         _assign,
         _assign_arguments,
+    ),
+    Command(
+        ("breaks", "forward"),
+        "money that went out belongs where an obligation says",
+        "breaks forward 4712 obl_0190… --account 0123456789 --by ketoan.hoa",
+        _pass_on,
+        _pass_on_arguments,
     ),
     Command(
         ("owed", "list"),

@@ -4,6 +4,7 @@ A batch, its effects and the cursor's move are one transaction (house law 4): a 
 the same place.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -14,21 +15,21 @@ from gateway.domain.payment import PaymentState
 from gateway.service import cases, deliveries, payments, webhooks
 from gateway.service.context import Context
 from gateway.store import cases as case_store
-from gateway.store import cursors, jobs, spine
+from gateway.store import cursors, jobs, obligations, spine
 from gateway.store import payments as payment_store
 
 BATCH = 200
 OWED_BACK_WITHIN = timedelta(days=5)
 ENDS = frozenset(f"case.{state.value}" for state in ENDED_WITHOUT_RESULT)
 
-Handler = Callable[[Connection, Sequence[spine.Event]], None]
+Handler = Callable[[Context, Connection, Sequence[spine.Event]], None]
 
 
-def tell_portals(connection: Connection, events: Sequence[spine.Event]) -> None:
+def tell_portals(context: Context, connection: Connection, events: Sequence[spine.Event]) -> None:  # noqa: ARG001 - as the others
     webhooks.fan_out(connection, events)
 
 
-def issue_receipts(connection: Connection, events: Sequence[spine.Event]) -> None:
+def issue_receipts(context: Context, connection: Connection, events: Sequence[spine.Event]) -> None:  # noqa: ARG001 - as the others
     for event in events:
         if event.type == "payment.succeeded":
             jobs.put(
@@ -39,7 +40,7 @@ def issue_receipts(connection: Connection, events: Sequence[spine.Event]) -> Non
             )
 
 
-def follow_cases(connection: Connection, events: Sequence[spine.Event]) -> None:
+def follow_cases(context: Context, connection: Connection, events: Sequence[spine.Event]) -> None:
     """What money, and the end of a case, mean for the rest of it.
 
     Money makes a case paid, and is owed back where it came for nothing; a case that ended without a result asks for no
@@ -49,19 +50,20 @@ def follow_cases(connection: Connection, events: Sequence[spine.Event]) -> None:
         if event.case_code is None:
             continue
         if event.type in {"payment.succeeded", "payment.double_paid"}:
-            _settle(connection, event)
+            _settle(context, connection, event)
         elif event.type == "case.result_ready":
             deliveries.result_ready(connection, event.case_code)
         elif event.type in ENDS:
             payments.cancel_open(connection, event.case_code, f"event:{event.id}", event.recorded_at)
 
 
-def _settle(connection: Connection, event: spine.Event) -> None:
+def _settle(context: Context, connection: Connection, event: spine.Event) -> None:
     assert event.case_code is not None
     case = case_store.find(connection, event.case_code, lock=True)
     assert case is not None
     if event.type == "payment.succeeded":
         _owe_back(connection, case, event)
+        _owe_on(context, connection, event)
     paid_vnd, owed_vnd = case_store.paid_and_owed(connection, event.case_code)
     if paid_vnd >= owed_vnd:
         case_store.set_side_state(connection, event.case_code, "money_state", MoneyState.PAID.value)
@@ -79,12 +81,27 @@ def _owe_back(connection: Connection, case: case_store.Case, event: spine.Event)
     assert attempt is not None
     received_vnd = int(str(event.data.get("received_vnd", payment.amount_vnd)))
     too_much_vnd = max(received_vnd - payment.amount_vnd, 0)
-    due_vnd = min(case_store.overpaid_vnd(connection, case.case_code), payment.amount_vnd)
+    due_vnd = min(case_store.overpaid_vnd(connection, case.case_code, payment.id), payment.amount_vnd)
     due_vnd = due_vnd + too_much_vnd if due_vnd > 0 else 0
     if event.from_state == PaymentState.CANCELLED or case.state in ENDED_WITHOUT_RESULT:
         due_vnd = received_vnd
     if due_vnd > 0:
         payment_store.owe_back(connection, payment, attempt, due_vnd, event.recorded_at + OWED_BACK_WITHIN)
+
+
+def _owe_on(context: Context, connection: Connection, event: spine.Event) -> None:
+    """Lines with a destination of their own, such as postage: their money came with the rest, and is to go on."""
+    payment = payment_store.find(connection, event.subject_id)
+    assert payment is not None
+    agency = context.agencies.get(payment.agency_code)
+    sums: Counter[str] = Counter()
+    for line in payment.lines:
+        account = line.get("account")
+        if account and agency is not None and account != agency.account:
+            sums[account] += line["amount_vnd"]
+    for account, amount_vnd in sorted(sums.items()):
+        due_at = event.recorded_at + OWED_BACK_WITHIN
+        obligations.owe_on(connection, payment.id, payment.order_code, account, amount_vnd, due_at)
 
 
 CONSUMERS: Mapping[str, Handler] = {
@@ -103,6 +120,6 @@ def consume(context: Context, name: str, now: datetime) -> int:
             return 0
         events = spine.read_after(connection, position, BATCH)
         if events:
-            CONSUMERS[name](connection, events)
+            CONSUMERS[name](context, connection, events)
             cursors.move(connection, cursor, events[-1].position, now)
     return len(events)

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from gateway.domain import ledger
 from gateway.domain.codes import order_code_of
 from gateway.domain.errors import Forbidden, NotFound, Unsupported
 from gateway.domain.matching import Decision, Reason
 from gateway.service import found_money, lines, notices, tries
 from gateway.service.context import Context
 from gateway.store import finance as store
+from gateway.store import obligations, spine
 from gateway.store import payments as payment_store
 
 
@@ -63,3 +65,48 @@ def assign(
         changed = payment_store.find(connection, payment.id)
     assert changed is not None
     return changed
+
+
+def pass_on(
+    context: Context, line_id: int, obligation_id: str, *, account: str, by: str, now: datetime
+) -> int:
+    """Money that left the account went where lines of a payment belong; the sum in VND.
+
+    Raises `NotFound` (line or obligation), `Forbidden` (another sum).
+    """
+    with context.engine.begin() as connection:
+        store.lock_books(connection, account)
+        known = store.open_lines(connection, account).get(line_id)
+        owed = obligations.passed_on(connection, obligation_id, now)
+        if known is None or owed is None:
+            raise NotFound("no open line of this account, or nothing to be passed on, goes by this")
+        line, was_break = known
+        payment_id, amount_vnd = owed
+        payment = payment_store.find(connection, payment_id)
+        assert payment is not None
+        if line.amount_vnd != -amount_vnd or context.agency(payment.agency_code).account != account:
+            raise Forbidden(f"{amount_vnd} VND of this account are to be passed on, not {-line.amount_vnd}")
+        event_id = spine.append(
+            connection,
+            spine.Change(
+                subject_kind="obligation",
+                subject_id=obligation_id,
+                type="obligation.passed_on",
+                version=1,
+                actor=by,
+                cause=f"statement:{line.statement_id}",
+                occurred_at=now,
+                portal_id=payment.portal_id,
+                case_code=payment.case_code,
+                data={"payment_id": payment_id, "amount_vnd": amount_vnd},
+            ),
+        )
+        collected = ledger.collected_account(payment.agency_code)
+        store.post(
+            connection,
+            event_id,
+            line.value_on,
+            ledger.move(collected, ledger.bank_account(account), amount_vnd),
+        )
+        lines.keep_debit(connection, line, event_id, Reason.BY_HAND, now, was_break=was_break)
+    return amount_vnd

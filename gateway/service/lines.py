@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from gateway.domain import ledger
 from gateway.domain.codes import find_order_codes, order_code_of
-from gateway.domain.matching import Decision, Expected, Seen, match, names, references_in
+from gateway.domain.matching import Decision, Expected, Reason, Seen, match, names, references_in
 from gateway.service import sealed
 from gateway.service.context import Context
 from gateway.store import finance as store
@@ -116,6 +116,15 @@ def keep(
     if postings:
         store.post(connection, event_id, line.value_on, postings)
     return True
+
+
+def keep_debit(
+    connection: Connection, line: store.Line, event_id: int, reason: Reason, now: datetime, *, was_break: bool
+) -> None:
+    """Keep what money out was, whose event has booked it already: a break's posting is taken back."""
+    nothing = Known((), {}, ())
+    decision = Decision(line.id, event_id, None, reason)
+    assert keep(connection, line, decision, nothing, now, was_break=was_break)
 
 
 def _postings(

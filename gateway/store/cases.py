@@ -186,8 +186,8 @@ def paid_and_owed(connection: Connection, case_code: str) -> tuple[int, int]:
     return int(row.paid), int(row.owed)
 
 
-def overpaid_vnd(connection: Connection, case_code: str) -> int:
-    """How much more was paid on the case's own fee lines than they ask for, each line for itself."""
+def overpaid_vnd(connection: Connection, case_code: str, payment_id: str) -> int:
+    """How much more was paid on the case's own fee lines than they ask for, of the lines that this payment has."""
     row = connection.execute(
         text(
             "WITH owed AS (SELECT line ->> 'code' AS code, sum((line ->> 'amount_vnd')::bigint) AS vnd "
@@ -195,8 +195,10 @@ def overpaid_vnd(connection: Connection, case_code: str) -> int:
             "paid AS (SELECT line ->> 'code' AS code, sum((line ->> 'amount_vnd')::bigint) AS vnd "
             "FROM payments p, jsonb_array_elements(p.lines) AS line "
             "WHERE p.case_code = :case_code AND p.state = 'paid' GROUP BY 1) "
-            "SELECT coalesce(sum(greatest(paid.vnd - owed.vnd, 0)), 0)::bigint AS vnd FROM owed JOIN paid USING (code)"
+            "SELECT coalesce(sum(greatest(paid.vnd - owed.vnd, 0)), 0)::bigint AS vnd FROM owed JOIN paid USING (code) "
+            "WHERE code IN (SELECT line ->> 'code' FROM payments p, jsonb_array_elements(p.lines) AS line "
+            "WHERE p.id = :payment_id)"
         ),
-        {"case_code": case_code},
+        {"case_code": case_code, "payment_id": payment_id},
     ).one()
     return int(row.vnd)

@@ -9,7 +9,10 @@ from sqlalchemy import Connection, text
 
 @dataclass(frozen=True, slots=True)
 class Obligation:
-    """`kind`: `refund_due` and `part_unused` are to be given back, `shortfall` is still missing. VND."""
+    """`kind`: `refund_due` and `part_unused` are to be given back, `shortfall` is still missing, `pass_on` is to go on.
+
+    Sums in VND. What is passed on goes to the account in `provider`.
+    """
 
     id: str
     kind: str
@@ -30,6 +33,37 @@ def open_ones(connection: Connection, limit: int) -> Sequence[Obligation]:
     """Those that are open, the next due first."""
     rows = connection.execute(text(f"{_OPEN} ORDER BY o.due_at, o.id LIMIT :limit"), {"limit": limit})
     return [Obligation(**row) for row in rows.mappings()]
+
+
+def owe_on(
+    connection: Connection, payment_id: str, order_code: str, account: str, amount_vnd: int, due_at: datetime
+) -> None:
+    """Money of lines that belongs on another account than the one that it came to, once for a payment."""
+    connection.execute(
+        text(
+            "INSERT INTO obligations (kind, payment_id, amount_vnd, provider, provider_ref, owner, due_at) VALUES "
+            "('pass_on', :payment_id, :amount_vnd, :account, :order_code, 'finance', :due_at) ON CONFLICT DO NOTHING"
+        ),
+        {
+            "payment_id": payment_id,
+            "amount_vnd": amount_vnd,
+            "account": f"account:{account}",
+            "order_code": order_code,
+            "due_at": due_at,
+        },
+    )
+
+
+def passed_on(connection: Connection, obligation_id: str, now: datetime) -> tuple[str, int] | None:
+    """Settle what was to be passed on: its payment and sum; None when there is no such open one."""
+    row = connection.execute(
+        text(
+            "UPDATE obligations SET settled_at = :now WHERE id = :id AND kind = 'pass_on' AND settled_at IS NULL "
+            "RETURNING payment_id, amount_vnd"
+        ),
+        {"id": obligation_id, "now": now},
+    ).first()
+    return None if row is None else (str(row.payment_id), int(row.amount_vnd))
 
 
 def overdue(connection: Connection, now: datetime, limit: int) -> Sequence[Obligation]:

@@ -10,7 +10,7 @@ from service_world import ACCOUNT, FEE_VND, NOW, World
 
 from gateway.domain.errors import Forbidden, Malformed, Misconfigured, NotFound
 from gateway.ports import Method, Taking
-from gateway.service import breaks, desk, payments
+from gateway.service import behind, breaks, desk, payments
 from gateway.store import obligations
 
 pytestmark = pytest.mark.service
@@ -82,7 +82,7 @@ def test_one_paper_stands_for_one_sum_of_money(house: World, case_code: str) -> 
     assert 0 == house.found(second.id).paid_vnd
 
 
-def test_a_break_that_a_person_explains_pays_the_order_and_closes_the_day(
+def test_x15_a_break_that_a_person_explains_pays_the_order_and_closes_the_day(
     house: World, case_code: str
 ) -> None:
     day = Day(house, case_code)
@@ -102,7 +102,7 @@ def test_a_break_that_a_person_explains_pays_the_order_and_closes_the_day(
     assert payment_id == done.id
 
 
-def test_what_is_owed_is_listed_by_its_time_and_told_of_once_when_it_is_over(
+def test_x22_what_is_owed_is_listed_by_its_time_and_told_of_once_when_it_is_over(
     house: World, case_code: str
 ) -> None:
     _, reference = house.started(case_code, "vietqr")
@@ -114,3 +114,60 @@ def test_what_is_owed_is_listed_by_its_time_and_told_of_once_when_it_is_over(
     assert payments.call_in_overdue(house.context, NOW + timedelta(days=6)) > 0
     assert 0 == payments.call_in_overdue(house.context, NOW + timedelta(days=6))
     assert ["obligation_overdue"] == house.alarms(mine[0].id)
+
+
+def test_lines_with_an_account_of_their_own_are_passed_on_and_the_day_closes(
+    house: World, case_code: str
+) -> None:
+    day = Day(house, case_code)
+    lines = [
+        {"kind": "phi", "code": "PH7", "name": "Phí", "amount_vnd": 80_000},
+        {"kind": "postage", "code": "PO1", "name": "Cước", "amount_vnd": 30_000, "account": "9988776655"},
+        {"kind": "le_phi", "code": "LP7", "name": "Lệ phí", "amount_vnd": 5_000, "account": ACCOUNT},
+    ]
+    payment_id = house.payment(case_code, lines=lines)
+    reference = house.start(payment_id, "vietqr").reference
+    house.hear("sepay", notice(reference, 115_000, at=day.noon), day.noon)
+    while behind.consume(house.context, "cases", day.noon):
+        pass
+    assert [("pass_on", 30_000)] == house.obligations(payment_id)
+    with house.engine.connect() as connection:
+        (owed,) = [each for each in obligations.open_ones(connection, 500) if each.kind == "pass_on"]
+    assert ("account:9988776655", 30_000) == (owed.provider, owed.amount_vnd)
+    day.take_in(line(reference, 115_000), line("chuyen cuoc buu chinh", -30_000))
+    assert [(payment_id, "by_reference"), (None, "unexplained_debit")] == day.reconcile()
+    (out,) = [each for each in breaks.listed(house.context, ACCOUNT) if each.amount_vnd == -30_000]
+    with pytest.raises(NotFound):
+        breaks.pass_on(house.context, out.line_id, "obl_none", account=ACCOUNT, by="staff:a", now=day.noon)
+    assert 30_000 == breaks.pass_on(
+        house.context, out.line_id, owed.id, account=ACCOUNT, by="staff:a", now=day.noon
+    )
+    assert day.close().green
+    with pytest.raises(NotFound):
+        breaks.pass_on(house.context, out.line_id, owed.id, account=ACCOUNT, by="staff:a", now=day.noon)
+
+
+def test_another_sum_than_what_is_to_be_passed_on_is_refused_and_changes_nothing(
+    house: World, case_code: str
+) -> None:
+    day = Day(house, case_code)
+    postage = {
+        "kind": "postage",
+        "code": "PO2",
+        "name": "Cước",
+        "amount_vnd": 40_000,
+        "account": "9988776655",
+    }
+    payment_id = house.payment(case_code, lines=[postage])
+    house.hear("sepay", notice(house.start(payment_id, "vietqr").reference, 40_000, at=day.noon), day.noon)
+    while behind.consume(house.context, "cases", day.noon):
+        pass
+    day.take_in(line("chuyen cuoc", -39_000))
+    day.reconcile()
+    (out,) = [each for each in breaks.listed(house.context, ACCOUNT) if each.amount_vnd == -39_000]
+    (owed,) = house.rows("SELECT id FROM obligations WHERE payment_id = :id", id=payment_id)
+    with pytest.raises(Forbidden, match="40000"):
+        breaks.pass_on(house.context, out.line_id, owed[0], account=ACCOUNT, by="staff:a", now=day.noon)
+    assert 1 == house.one(
+        "SELECT count(*) FROM obligations WHERE id = :id AND settled_at IS NULL", id=owed[0]
+    )
