@@ -31,7 +31,7 @@ def listed(context: Context, account: str) -> Sequence[Break]:
     with context.engine.connect() as connection:
         found = [line for line, _ in store.open_lines(connection, account).values()]
     return [
-        Break(each.id, each.value_on, each.amount_vnd, each.bank_ref, lines.text_of(context, each))
+        Break(each.id, each.value_on, each.amount_vnd, each.bank_ref, lines.shown(context, each))
         for each in found
     ]
 

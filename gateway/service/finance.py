@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from gateway.domain import ledger
 from gateway.domain.close import DayClose
 from gateway.domain.errors import Malformed, NotFound
-from gateway.domain.matching import Decision
+from gateway.domain.matching import PARTS, Decision
 from gateway.domain.statement import Statement, check_sums
 from gateway.service import found_money, lines, sealed
 from gateway.service.cases import VIETNAM
@@ -93,7 +93,9 @@ def _rows(context: Context, statement: Statement, statement_id: str) -> list[dic
                 "value_on": line.value_on,
                 "amount_vnd": line.amount_vnd,
                 "bank_ref": line.bank_ref,
-                "memo_sealed": context.sealer.seal(f"{line.memo} {line.customer_ref}".encode(), sealed.MEMO),
+                "memo_sealed": context.sealer.seal(
+                    f"{line.memo}{PARTS}{line.customer_ref}".encode(), sealed.MEMO
+                ),
                 "content_index": index,
                 "occurrence": seen[index],
             }

@@ -7,8 +7,18 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from gateway.domain import ledger
-from gateway.domain.codes import find_order_codes, order_code_of
-from gateway.domain.matching import Decision, Expected, Reason, Seen, match, names, references_in
+from gateway.domain.codes import order_code_of
+from gateway.domain.matching import (
+    PARTS,
+    Decision,
+    Expected,
+    Reason,
+    Seen,
+    codes_in,
+    match,
+    names,
+    references_in,
+)
 from gateway.service import sealed
 from gateway.service.context import Context
 from gateway.store import finance as store
@@ -39,7 +49,7 @@ def decide(
 ) -> tuple[Decision, ...]:
     """What each line is, in their order; debits are looked for among refunds, all else among money taken."""
     texts = {line.id: text_of(context, line) for line in lines}
-    codes = {code for text in texts.values() for code in find_order_codes(text)}
+    codes = {code for text in texts.values() for code in codes_in(text)}
     orders = store.orders(connection, sorted(codes))
     seen = [_seen(line, texts[line.id], orders, money) for line in lines]
     expected = [
@@ -55,7 +65,12 @@ def decide(
 def text_of(context: Context, line: store.Line) -> str:
     """What the bank's line says, in full."""
     memo = context.sealer.open(line.memo_sealed, sealed.MEMO).decode()
-    return f"{memo} {line.bank_ref}"
+    return f"{memo}{PARTS}{line.bank_ref}"
+
+
+def shown(context: Context, line: store.Line) -> str:
+    """The same for a person to read."""
+    return " ".join(part for part in text_of(context, line).split(PARTS) if part)
 
 
 def _seen(line: store.Line, text: str, orders: Mapping[str, store.Order], money: Known) -> Seen:
@@ -67,7 +82,7 @@ def _seen(line: store.Line, text: str, orders: Mapping[str, store.Order], money:
 
 def _refunds_named(text: str, given_back: Sequence[store.GivenBack]) -> tuple[str, ...]:
     """The wire references of the refunds that a line names, by ours or by the bank's own reference of the transfer."""
-    codes = find_order_codes(text)
+    codes = codes_in(text)
     return tuple(
         each.wire_reference
         for each in given_back

@@ -12,8 +12,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from gateway.domain.codes import find_order_codes, order_code_of
-from gateway.domain.matching import references_in
+from gateway.domain.codes import order_code_of
+from gateway.domain.matching import codes_in, references_in
 from gateway.ports import Capability, InboundMessage, Outcome, PaymentProvider, Report
 from gateway.service import tries
 from gateway.service.context import Context
@@ -64,7 +64,7 @@ def whose(
 
     None for nobody's, and for a try whose provider `counts` says no to.
     """
-    codes = find_order_codes(memo)
+    codes = codes_in(memo)
     orders = finance_store.orders(connection, codes)
     references = references_in(memo, {code: order.references for code, order in orders.items()})
     if len(references) != 1 or (code := order_code_of(references[0])) not in orders:

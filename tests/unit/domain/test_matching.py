@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.codes import attempt_reference, make_order_code
-from gateway.domain.matching import Decision, Expected, Reason, Seen, match, names, references_in
+from gateway.domain.matching import (
+    PARTS,
+    Decision,
+    Expected,
+    Reason,
+    Seen,
+    codes_in,
+    match,
+    names,
+    references_in,
+)
 
 CODE = make_order_code(date(2026, 11, 24), b"abcde")
 OTHER = make_order_code(date(2026, 11, 24), b"other")
@@ -122,3 +132,12 @@ def test_any_text_is_read(text: str) -> None:
 )
 def test_the_reference_of_a_bank_is_found_as_whole_words(text: str, reference: str, *, named: bool) -> None:
     assert named == names(text, reference)
+
+
+def test_what_the_bank_adds_makes_no_code_of_a_memo_that_was_cut() -> None:
+    code = make_order_code(date(2026, 11, 5), b"0123456789abcdef")
+    assert (code,) == codes_in(f"nop {code[:9]}\n{code[9:]}"), "a line break within a memo hides nothing"
+    assert () == codes_in(f"nop {code[:9]}{PARTS}{code[9:]}")
+    assert () == references_in(f"nop {code[:9]}{PARTS}{code[9:]}", {})
+    assert (code,) == references_in(f"x{PARTS}{code}", {})
+    assert (code,) == references_in(f"{code}{PARTS}02 {code}", {code: {f"{code}02"}})
