@@ -53,7 +53,7 @@ DROP FUNCTION record_report(
 -- What a provider says of one attempt, whether it called us or we asked: recorded and acted on at once.
 -- Answers: ok, duplicate, unknown_order, wrong_amount, number_reused. The rows are locked before anything is written, so that
 -- the transaction id, and with it the order of the events, follows the order of the changes.
-CREATE FUNCTION record_report(
+CREATE OR REPLACE FUNCTION record_report(
     _source text, _method text, _path text, _query bytea, _headers jsonb, _body bytea,
     _provider text, _reference text, _outcome text, _amount_vnd bigint, _currency text,
     _provider_ref text, _code text, _occurred_at timestamptz, _received_at timestamptz,

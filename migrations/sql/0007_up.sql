@@ -56,10 +56,6 @@ BEGIN
     RETURN QUERY SELECT CASE WHEN made.fingerprint = _fingerprint THEN 'replayed' ELSE 'conflict' END, made;
 END $$;
 
-DROP FUNCTION record_report(
-    text, text, text, bytea, jsonb, bytea, text, text, text, bigint, text, text, text, timestamptz, timestamptz,
-    text[], text[], text[], text[]);
-
 -- What a provider says of one attempt, whether it called us or we asked: recorded and acted on at once.
 -- Answers: ok, duplicate, unknown_order, wrong_amount, number_reused. With _any_amount the money is on an account of ours
 -- whatever we say, so any sum of it counts: too little leaves a shortfall, too much is owed back. The rows are locked before anything is written, so that
@@ -240,3 +236,15 @@ BEGIN
     END IF;
     RETURN _answer;
 END $$;
+
+-- The release before this one still calls it so while the new one is rolled out: as it did, without other sums.
+CREATE OR REPLACE FUNCTION record_report(
+    _source text, _method text, _path text, _query bytea, _headers jsonb, _body bytea,
+    _provider text, _reference text, _outcome text, _amount_vnd bigint, _currency text,
+    _provider_ref text, _code text, _occurred_at timestamptz, _received_at timestamptz,
+    _pay_from text[], _fail_from text[], _see_from text[], _attempt_fail_from text[]
+) RETURNS text LANGUAGE sql AS $$
+    SELECT record_report(_source, _method, _path, _query, _headers, _body, _provider, _reference, _outcome, _amount_vnd,
+                         _currency, _provider_ref, _code, _occurred_at, _received_at, _pay_from, _fail_from, _see_from,
+                         _attempt_fail_from, ARRAY['expired', 'cancelled'], false);
+$$;
