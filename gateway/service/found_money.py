@@ -11,7 +11,7 @@ from datetime import datetime, time
 
 from sqlalchemy import Connection
 
-from gateway.domain.matching import Decision, Reason
+from gateway.domain.matching import Decision, Reason, codes_in
 from gateway.ports import Capability, Outcome, PaymentProvider, Report
 from gateway.service import lines, notices
 from gateway.service.cases import VIETNAM
@@ -33,19 +33,21 @@ def count(
     now: datetime,
 ) -> bool:
     """Count the money of each line that names a try which may be told of by a statement; whether there was any."""
-    found = [_count(context, connection, line, decision, now) for line, decision in undecided]
+    named = [
+        (lines.text_of(context, line), line)
+        for line, decision in undecided
+        # another sum than the one that was told may be the same money, told wrongly or less a fee: that is for a person
+        if line.amount_vnd > 0 and decision.reason is Reason.NOT_AWAITED
+    ]
+    # payments are locked in the order of their codes, as reports that come together lock them: nobody waits for ever
+    named.sort(key=lambda each: codes_in(each[0]))
+    found = [_count(context, connection, line, text, now) for text, line in named]
     return any(found)
 
 
-def _count(
-    context: Context, connection: Connection, line: store.Line, decision: Decision, now: datetime
-) -> bool:
-    # another sum than the one that was told may be the same money, told wrongly or less a fee: that is for a person
-    if line.amount_vnd <= 0 or decision.reason is not Reason.NOT_AWAITED:
-        return False
+def _count(context: Context, connection: Connection, line: store.Line, text: str, now: datetime) -> bool:
     cause = f"statement:{line.statement_id}"
-    memo = lines.text_of(context, line)
-    attempt = notices.whose(context, connection, memo, now, cause=cause, counts=_cannot_be_asked)
+    attempt = notices.whose(context, connection, text, now, cause=cause, counts=_cannot_be_asked)
     return attempt is not None and record(connection, line, attempt, cause, now)
 
 
