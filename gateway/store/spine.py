@@ -62,13 +62,14 @@ def append(connection: Connection, change: Change) -> int:
     return int(connection.execute(insert(events).values(**values).returning(events.c.id)).scalar_one())
 
 
+# the columns in ORDER BY are those of the table: the output column `xid` is a text, and 1000 would come before 999
 _READ = """
 SELECT id, xid::text AS xid, recorded_at, occurred_at, portal_id, case_code, subject_kind, subject_id, type,
        from_state, to_state, version, actor, data
 FROM events
 WHERE (xid, id) > (CAST(:xid AS xid8), :id) AND xid < pg_snapshot_xmin(pg_current_snapshot())
   AND (CAST(:portal_id AS text) IS NULL OR portal_id = :portal_id)
-ORDER BY xid, id
+ORDER BY events.xid, events.id
 LIMIT :limit
 """
 

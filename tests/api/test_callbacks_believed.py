@@ -123,7 +123,7 @@ def test_a_second_try_that_is_paid_too_is_owed_back(world: World, case_code: str
 
 
 @EACH
-def test_a_bad_message_among_good_ones_at_the_same_moment_costs_none_of_them_anything(
+def test_x20_a_bad_message_among_good_ones_at_the_same_moment_costs_none_of_them_anything(
     world: World, case_code: str, provider: Provider
 ) -> None:
     orders = [world.started(case_code, provider.name) for _ in range(6)]

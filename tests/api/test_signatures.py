@@ -160,7 +160,7 @@ def test_the_body_of_what_was_refused_is_kept_byte_for_byte(world: World, honest
     assert "signature" in kept.headers
 
 
-def test_the_same_bytes_twice_order_one_payment_and_the_copy_is_kept_as_replayed(
+def test_x37_the_same_bytes_twice_order_one_payment_and_the_copy_is_kept_as_replayed(
     world: World, honest: Call
 ) -> None:
     headers, mark = honest.signed(), world.mark()

@@ -46,7 +46,9 @@ def has_an_expectation_for_every_sample(case: Case) -> None:
 def starts_with_the_request_of_the_sample(case: Case) -> None:
     if not can_start(case):
         return
-    door = Door(answered(case.sample("start.answer.http"))) if calls_to_start(case) else replace(CLOSED)
+    door = (
+        Door(answered(case.sample("start.answer.http"))) if calls_to_start(case) else replace(CLOSED, sent=[])
+    )
     started = case.build(door).start(case.order)
     wanted = [case.sample("start.request.http")] if calls_to_start(case) else []
     assert [request_bytes(request) for request in door.sent] == wanted
@@ -57,7 +59,11 @@ def starts_with_the_request_of_the_sample(case: Case) -> None:
 
 def shows_the_qr_code_of_the_sample(case: Case) -> None:
     if can(case, Capability.QR):
-        door = Door(answered(case.sample("start.answer.http"))) if calls_to_start(case) else replace(CLOSED)
+        door = (
+            Door(answered(case.sample("start.answer.http")))
+            if calls_to_start(case)
+            else replace(CLOSED, sent=[])
+        )
         payload = (case.folder / "start.qr.txt").read_text(encoding="utf-8")
         assert case.build(door).start(case.order).qr_payload == payload
         assert payload

@@ -218,11 +218,11 @@ def timed(url: str) -> tuple[object, bool]:
 
 
 @pytest.mark.parametrize("serve", [drip_a_body, drip_a_body_without_a_length, drip_a_header])
-def test_an_answer_that_drips_ends_with_the_time_of_the_call(serve: Serve) -> None:
+def test_x33_an_answer_that_drips_ends_with_the_time_of_the_call(serve: Serve) -> None:
     with server(serve) as (port, _):
         assert (OutcomeUnknown, True) == timed(f"http://127.0.0.1:{port}/")
 
 
-def test_a_handshake_that_drips_ends_with_the_time_of_the_call() -> None:
+def test_x33_a_handshake_that_drips_ends_with_the_time_of_the_call() -> None:
     with server(drip_the_hello) as (port, _):
         assert (Unreachable, True) == timed(f"https://127.0.0.1:{port}/")

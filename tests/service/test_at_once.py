@@ -113,7 +113,7 @@ def test_a_case_registered_by_eight_threads_under_one_reference_is_one(world: Wo
     assert ["case.draft"] == world.types(made[0][0].case_code)
 
 
-def test_case_numbers_have_no_gap_and_no_double_though_some_transactions_roll_back(world: World) -> None:
+def test_x39_case_numbers_have_no_gap_and_no_double_though_some_transactions_roll_back(world: World) -> None:
     later = datetime(2026, 12, 1, 3, 0, tzinfo=UTC)
 
     def take(number: int) -> list[str]:
@@ -131,7 +131,9 @@ def test_case_numbers_have_no_gap_and_no_double_though_some_transactions_roll_ba
     assert [f"H28-261201-{number:04}" for number in range(1, 65)] == sorted(codes)
 
 
-def test_receipt_numbers_have_no_gap_and_no_double_though_some_transactions_roll_back(world: World) -> None:
+def test_x39_receipt_numbers_have_no_gap_and_no_double_though_some_transactions_roll_back(
+    world: World,
+) -> None:
     def take(number: int) -> list[int]:
         numbers = []
         for round_ in range(8):

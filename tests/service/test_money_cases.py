@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from service_faults import lost
 from service_wires import (
     DUPLICATE,
     FAILED,
@@ -23,8 +24,8 @@ from service_world import FEE_VND, NOW, World, minutes
 from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
 
-from gateway.domain.errors import Forbidden, OutcomeUnknown
-from gateway.ports import HttpAnswer, HttpRequest, Outcome, Report
+from gateway.domain.errors import Forbidden
+from gateway.ports import Outcome, Report
 from gateway.service import behind, payments
 from gateway.store import reports as report_store
 from gateway.store.reports import Told
@@ -36,10 +37,6 @@ pytestmark = pytest.mark.service
 @pytest.fixture(scope="module")
 def case_code(world: World) -> str:
     return world.case()
-
-
-def lost(_: HttpRequest) -> HttpAnswer:
-    raise OutcomeUnknown("the connection broke after it was sent")
 
 
 @pytest.mark.parametrize("end", ["failed", "expired", "cancelled"])

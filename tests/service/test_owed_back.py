@@ -77,7 +77,7 @@ def test_another_line_than_the_cases_own_is_owed_by_itself(world: World) -> None
     assert ("paid", []) == (world.found(second).state, world.obligations(second))
 
 
-def test_another_way_to_pay_begins_only_after_the_first_was_asked_about(world: World) -> None:
+def test_x11_another_way_to_pay_begins_only_after_the_first_was_asked_about(world: World) -> None:
     """Failure X11: the call-back of the first may be lost."""
     payment_id, reference = world.started(world.case())
     world.wire.answer = paid_at_vnpay(reference)

@@ -1,21 +1,11 @@
 """Giving money back: never more than came, agreed to by two, sent once, and true when it is unclear."""
 
 import json
-from collections.abc import Callable
 
 import pytest
+from service_refunds import CASHIER, CHIEF, approved, ask, found, paid, vnpay_says, wanted
 from service_wires import ipn
-from service_world import (
-    ACCOUNT,
-    FEE_VND,
-    NOW,
-    TMN_CODE,
-    VNPAY_SECRET,
-    World,
-    at_once,
-    contiguous,
-    nobody_listens,
-)
+from service_world import ACCOUNT, FEE_VND, NOW, World, at_once, contiguous, nobody_listens
 
 from gateway.domain.errors import (
     Forbidden,
@@ -28,11 +18,8 @@ from gateway.domain.errors import (
 from gateway.ports import HttpAnswer, HttpRequest
 from gateway.service import refund_sending, refunds
 from gateway.store import refunds as store
-from sandbox.vnpay_wire import REFUND_ANSWER, signed_answer
 
 pytestmark = pytest.mark.service
-
-CHIEF, CASHIER = "staff:chief", "staff:cashier"
 
 
 @pytest.fixture(scope="module")
@@ -44,58 +31,6 @@ def case_code(world: World) -> str:
 def quiet(world: World) -> None:
     world.wire.answer = nobody_listens
     world.wire.asked.clear()
-
-
-def paid(world: World, case_code: str, number: str = "") -> str:
-    payment_id, reference = world.started(case_code)
-    world.hear("vnpay", ipn(reference, number=number or world.fresh("150")))
-    return payment_id
-
-
-def wanted(
-    world: World, amount_vnd: int = FEE_VND, left_vnd: int = FEE_VND, **changes: object
-) -> dict[str, object]:
-    asked = {
-        "reference": world.fresh("rf"),
-        "amount_vnd": amount_vnd,
-        "refundable_vnd": left_vnd,
-        "reason": "thu thừa",
-    }
-    return {**asked, **changes}
-
-
-def ask(world: World, payment_id: str, *amounts: int, **changes: object) -> store.Refund:
-    return refunds.request(world.context, world.caller, payment_id, wanted(world, *amounts, **changes), NOW)[
-        0
-    ]
-
-
-def approved(world: World, payment_id: str, *amounts: int) -> store.Refund:
-    return refunds.approve(world.context, ask(world, payment_id, *amounts).id, CHIEF, NOW)
-
-
-def found(world: World, refund: store.Refund) -> store.Refund:
-    return refunds.find(world.context, world.caller, refund.id)
-
-
-def vnpay_says(code: str, status: str = "", **changes: str) -> Callable[[HttpRequest], HttpAnswer]:
-    """VNPAY's answer to the refund that it is asked for, genuinely signed."""
-
-    def answer(request: HttpRequest) -> HttpAnswer:
-        asked = json.loads(request.body or b"{}")
-        fields = {
-            **{name: str(asked.get(name, "")) for name in REFUND_ANSWER},
-            "vnp_ResponseId": "r1",
-            "vnp_Command": "refund",
-            "vnp_TmnCode": TMN_CODE,
-            "vnp_ResponseCode": code,
-            "vnp_TransactionStatus": status,
-            "vnp_TransactionNo": "15000001",
-            **changes,
-        }
-        return HttpAnswer(200, json.dumps(signed_answer(VNPAY_SECRET, fields, REFUND_ANSWER)).encode())
-
-    return answer
 
 
 def left_vnd(world: World, payment_id: str) -> int:
@@ -137,7 +72,7 @@ def test_another_belief_of_what_is_left_is_refused(world: World, case_code: str)
     assert FEE_VND - 1000 == left_vnd(world, payment_id)
 
 
-def test_requests_at_once_can_together_not_give_back_more_than_came(world: World, case_code: str) -> None:
+def test_x21_requests_at_once_can_together_not_give_back_more_than_came(world: World, case_code: str) -> None:
     payment_id = paid(world, case_code)
 
     def one(_: int) -> bool:
@@ -193,7 +128,7 @@ def test_a_declined_refund_frees_the_money(world: World, case_code: str) -> None
     assert [] == world.wire.asked
 
 
-def test_an_answer_that_was_lost_is_unclear_and_the_refund_is_never_sent_again(
+def test_x23_an_answer_that_was_lost_is_unclear_and_the_refund_is_never_sent_again(
     world: World, case_code: str
 ) -> None:
     def lost(_: HttpRequest) -> HttpAnswer:

@@ -2,11 +2,10 @@
 
 import random
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
+from service_faults import faulty
 from service_wires import OK, ipn
 from service_world import NOW, World, at_once
 from sqlalchemy import Connection
@@ -47,16 +46,6 @@ def read_to_the_end(world: World, position: str, limit: int = 500) -> list[spine
 def end_of(world: World) -> str:
     found = read_to_the_end(world, spine.START)
     return found[-1].position if found else spine.START
-
-
-@contextmanager
-def faulty(world: World, table: str, condition: str) -> Iterator[None]:
-    """A fault in the midst of the work: for a while the database refuses rows that do not fulfil `condition`."""
-    world.do(f"ALTER TABLE {table} ADD CONSTRAINT fault CHECK ({condition}) NOT VALID")
-    try:
-        yield
-    finally:
-        world.do(f"ALTER TABLE {table} DROP CONSTRAINT fault")
 
 
 def test_x29_a_reader_waits_for_a_writer_that_commits_late_and_then_skips_nothing(world: World) -> None:
