@@ -102,6 +102,7 @@ ORDER BY 1
 """
 _WHILE_FILLING = {"max_wal_size": "4GB", "autovacuum": "off", "checkpoint_timeout": "30min"}
 _SESSION = (
+    "statement_timeout = 0",
     "synchronous_commit = off",
     "maintenance_work_mem = '1GB'",
     "max_parallel_maintenance_workers = 2",
