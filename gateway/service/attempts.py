@@ -5,7 +5,7 @@ A second try is allowed only when the one before cannot still be unclear: it is 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -26,7 +26,6 @@ from gateway.service import payments, reports, sealed, tries, watch
 from gateway.service.context import Context
 from gateway.service.reports import Asked
 from gateway.store import cases as case_store
-from gateway.store import jobs
 from gateway.store import payments as store
 
 WAYS = frozenset({Capability.REDIRECT, Capability.QR, Capability.CODE})
@@ -114,8 +113,18 @@ def _clear(context: Context, payment: store.Payment, earlier: Sequence[store.Att
                 again = store.find_attempt(connection, attempt.id)
                 assert again is not None
                 _give_up_or_wait(connection, again, asked)
+                _see_again(connection, payment.id, now)
     if payment.state == PaymentState.UNKNOWN and not earlier:
         raise Forbidden("the payment is not clear yet; please wait a moment")
+
+
+def _see_again(connection: Connection, payment_id: str, now: datetime) -> None:
+    """A payment is no longer unclear once none of its tries is."""
+    payment = store.find(connection, payment_id)
+    assert payment is not None
+    tried = store.attempts_of(connection, payment_id)
+    if not any(each.state == AttemptState.UNKNOWN for each in tried):
+        payments.move(connection, payment, PaymentEvent.SEE_PENDING, now, actor="gateway", cause="pay")
 
 
 def _give_up_or_wait(connection: Connection, attempt: store.Attempt, asked: Asked) -> None:
@@ -151,19 +160,8 @@ def _intend(
         attempt = tries.add(connection, payment, provider.name, seen + 1, now)
         data = {"attempt_id": attempt.id, "provider": provider.name}
         payments.move(connection, payment, PaymentEvent.START, now, actor="citizen", cause="pay", data=data)
-        if Capability.QUERY in provider.capabilities:
-            _put_query(context, connection, attempt, now)
+        tries.put_query(context, connection, attempt, now)
         return attempt, _order(context, connection, payment, attempt, guest, now)
-
-
-def _put_query(context: Context, connection: Connection, attempt: store.Attempt, now: datetime) -> None:
-    jobs.put(
-        connection,
-        "query_attempt",
-        subject=attempt.id,
-        args={"attempt_id": attempt.id, "round": 0},
-        at=now + timedelta(seconds=context.schedules.query_s[0]),
-    )
 
 
 def _order(
@@ -242,9 +240,9 @@ def _end(
         assert payment is not None
         store.move_attempt(connection, attempt.id, event, values)
         follows = _FOLLOWS.get(event)
-        if follows is not None and (
-            follows is PaymentEvent.LOSE_SIGHT or not _others_open(connection, attempt)
-        ):
+        # nor when a part of the money has come: then it is waited for, whatever became of this try
+        alone = not _others_open(connection, attempt) and payment.paid_vnd <= payment.refunded_vnd
+        if follows is not None and (follows is PaymentEvent.LOSE_SIGHT or alone):
             data = {"attempt_id": attempt.id, "provider": attempt.provider}
             payments.move(connection, payment, follows, now, actor="gateway", cause="call", data=data)
         changed = store.find_attempt(connection, attempt.id)

@@ -61,8 +61,7 @@ def _settle(context: Context, connection: Connection, event: spine.Event) -> Non
     assert event.case_code is not None
     case = case_store.find(connection, event.case_code, lock=True)
     assert case is not None
-    if event.type == "payment.succeeded":
-        _owe_back(connection, case, event)
+    if event.type == "payment.succeeded" and not _owe_back(connection, case, event):
         _owe_on(context, connection, event)
     paid_vnd, owed_vnd = case_store.paid_and_owed(connection, event.case_code)
     if paid_vnd >= owed_vnd:
@@ -73,8 +72,11 @@ def _settle(context: Context, connection: Connection, event: spine.Event) -> Non
             )
 
 
-def _owe_back(connection: Connection, case: case_store.Case, event: spine.Event) -> None:
-    """Money after a cancellation, for a case that ended without a result, or for lines that were paid already."""
+def _owe_back(connection: Connection, case: case_store.Case, event: spine.Event) -> bool:
+    """Money after a cancellation, for a case that ended without a result, or for lines that were paid already.
+
+    Whether any of it goes back.
+    """
     payment = payment_store.find(connection, event.subject_id, lock=True)
     attempt = payment_store.find_attempt(connection, str(event.data["attempt_id"]))
     assert payment is not None
@@ -86,7 +88,10 @@ def _owe_back(connection: Connection, case: case_store.Case, event: spine.Event)
     if event.from_state == PaymentState.CANCELLED or case.state in ENDED_WITHOUT_RESULT:
         due_vnd = received_vnd
     if due_vnd > 0:
-        payment_store.owe_back(connection, payment, attempt, due_vnd, event.recorded_at + OWED_BACK_WITHIN)
+        number = str(event.data.get("number") or attempt.provider_ref or attempt.reference)
+        due_at = event.recorded_at + OWED_BACK_WITHIN
+        payment_store.owe_back(connection, payment, attempt.provider, number, due_vnd, due_at)
+    return due_vnd > 0
 
 
 def _owe_on(context: Context, connection: Connection, event: spine.Event) -> None:

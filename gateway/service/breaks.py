@@ -55,7 +55,7 @@ def assign(
         line, was_break = known
         if line.amount_vnd <= 0 or context.agency(payment.agency_code).account != account:
             raise Forbidden("money that went out, or an order that is paid elsewhere, is not explained so")
-        attempt = tries.ensure(connection, payment, provider, now, cause=f"break:{line.id}")
+        attempt = tries.ensure(context, connection, payment, provider, now, cause=f"break:{line.id}")
         if not found_money.record(connection, line, attempt, by, now):
             raise Forbidden("this money was counted before")
         money = lines.known(connection, account, [payment.agency_code])

@@ -36,7 +36,9 @@ def take(context: Context, taking: Taking, now: datetime) -> store.Payment:
         paper = [each for each in tried if (each.provider, each.provider_ref) == (DESK, report.provider_ref)]
         if not paper:
             _check(payment, tried, taking.amount_vnd)
-        attempt = paper[0] if paper else tries.ensure(connection, payment, DESK, now, cause=report.code)
+        attempt = (
+            paper[0] if paper else tries.ensure(context, connection, payment, DESK, now, cause=report.code)
+        )
         store.ask_for(connection, attempt.id, taking.amount_vnd if not paper else attempt.asked_vnd or 0)
         named = replace(report, reference=attempt.reference)
         told = Told(f"desk:{taking.clerk}", DESK, named, None, now)

@@ -15,7 +15,8 @@ from gateway.domain import case as rules
 from gateway.domain.case import CaseState
 from gateway.domain.errors import Forbidden, NotFound
 from gateway.domain.machine import terminal
-from gateway.service import cases
+from gateway.domain.payment import PaymentEvent
+from gateway.service import cases, payments
 from gateway.service.cases import Caller
 from gateway.service.context import Context
 from gateway.service.idempotency import fingerprint, same_or_conflict
@@ -62,7 +63,11 @@ def _follow(
     amount_vnd = sum(each["amount_vnd"] for each in lines)
     for payment in payment_store.of_case(connection, case_code):
         follows = payment.follows_case and payment.state in PAYABLE and payment.paid_vnd == 0
-        if not follows or amount_vnd == 0:
+        if not follows:
+            continue
+        if amount_vnd == 0:
+            actor = f"portal:{caller.portal_id}"
+            payments.move(connection, payment, PaymentEvent.CANCEL, now, actor=actor, cause=caller.cause)
             continue
         version = payment_store.reprice(connection, payment.id, amount_vnd, lines)
         spine.append(

@@ -118,8 +118,8 @@ def reconcile(context: Context, account: str, now: datetime) -> tuple[Decision, 
         open_lines = [line for line, _ in found.values()]
         money = lines.known(connection, account, agencies)
         decisions = lines.decide(context, connection, open_lines, money)
-        undecided = [(found[each.line_id][0], each) for each in decisions if each.event_id is None]
-        if found_money.count(context, connection, undecided, now):
+        decided = [(found[each.line_id][0], each) for each in decisions]
+        if found_money.count(context, connection, decided, now):
             money = lines.known(connection, account, agencies)
             decisions = lines.decide(context, connection, open_lines, money)
         told = []

@@ -6,7 +6,7 @@ brought, brings it. It goes by the number of its line until the provider tells o
 nothing twice (`record_report`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 from datetime import datetime, time
 
 from sqlalchemy import Connection
@@ -29,26 +29,42 @@ NOON = time(12)
 def count(
     context: Context,
     connection: Connection,
-    undecided: Iterable[tuple[store.Line, Decision]],
+    decided: Sequence[tuple[store.Line, Decision]],
     now: datetime,
 ) -> bool:
-    """Count the money of each line that names a try which may be told of by a statement; whether there was any."""
+    """Count the money of each line that names a try which may be told of by a statement; whether there was any.
+
+    Money that its provider told of meanwhile is not counted: the line is to be looked at once more.
+    """
+    taken = {decision.event_id for _, decision in decided}
     named = [
         (lines.text_of(context, line), line)
-        for line, decision in undecided
+        for line, decision in decided
         # another sum than the one that was told may be the same money, told wrongly or less a fee: that is for a person
         if line.amount_vnd > 0 and decision.reason is Reason.NOT_AWAITED
     ]
     # payments are locked in the order of their codes, as reports that come together lock them: nobody waits for ever
     named.sort(key=lambda each: codes_in(each[0]))
-    found = [_count(context, connection, line, text, now) for text, line in named]
+    found = [_count(context, connection, line, text, taken, now) for text, line in named]
     return any(found)
 
 
-def _count(context: Context, connection: Connection, line: store.Line, text: str, now: datetime) -> bool:
+def _count(
+    context: Context,
+    connection: Connection,
+    line: store.Line,
+    text: str,
+    taken: Collection[int | None],
+    now: datetime,
+) -> bool:
+    if store.has_twin(connection, line):
+        return False  # the same transfer may have been told in other words: that is for a person
     cause = f"statement:{line.statement_id}"
     attempt = notices.whose(context, connection, text, now, cause=cause, counts=_cannot_be_asked)
-    return attempt is not None and record(connection, line, attempt, cause, now)
+    if attempt is None:
+        return False
+    told = store.awaited_of(connection, attempt.id, line.amount_vnd)
+    return bool(set(told) - set(taken)) or record(connection, line, attempt, cause, now)
 
 
 def _cannot_be_asked(provider: PaymentProvider) -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.domain.codes import order_code_of
-from gateway.domain.errors import BadSignature, ForeignPartner, InputError
+from gateway.domain.errors import BadSignature, Forbidden, ForeignPartner, InputError
 from gateway.domain.payment import AttemptState, PaymentState
 from gateway.ports import Answer, Bill, HttpAnswer, InboundMessage, Inquiring
 from gateway.service import sealed, tries
@@ -62,8 +62,11 @@ def _answered(
     if said is not Answer.OK:
         log.warning("inquiry_refused", provider=provider.name, verdict=verdict)
         return said, None
-    with context.engine.begin() as connection:
-        return _bill(context, connection, provider.name, reference, now)
+    try:
+        with context.engine.begin() as connection:
+            return _bill(context, connection, provider.name, reference, now)
+    except Forbidden:
+        return Answer.OUR_ERROR, None  # too many tries were made: nothing can be begun
 
 
 def _bill(
@@ -79,7 +82,7 @@ def _bill(
     tried = store.attempts_of(connection, payment.id)
     if any(each.state in UNCLEAR and each.provider != provider for each in tried):
         return Answer.OUR_ERROR, None  # an earlier try may have brought the money: first that is found out
-    attempt = _try(connection, payment, provider, reference, now)
+    attempt = _try(context, connection, payment, provider, reference, now)
     store.ask_for(connection, attempt.id, left_vnd)
     return Answer.OK, _of(context, connection, payment, attempt.reference, payable=True)
 
@@ -100,13 +103,18 @@ def _asked_about(connection: Connection, reference: str) -> store.Payment | None
 
 
 def _try(
-    connection: Connection, payment: store.Payment, provider: str, reference: str, now: datetime
+    context: Context,
+    connection: Connection,
+    payment: store.Payment,
+    provider: str,
+    reference: str,
+    now: datetime,
 ) -> store.Attempt:
     if order_code_of(reference) is None:  # asked by the case
-        return tries.ensure(connection, payment, provider, now, cause=f"inquiry:{provider}")
+        return tries.ensure(context, connection, payment, provider, now, cause=f"inquiry:{provider}")
     known = store.find_attempt_by_reference(connection, provider, reference)
     return known or tries.begin(
-        connection, payment, provider, now, cause=f"inquiry:{provider}", reference=reference
+        context, connection, payment, provider, now, cause=f"inquiry:{provider}", reference=reference
     )
 
 

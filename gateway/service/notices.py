@@ -73,10 +73,24 @@ def whose(
     assert payment is not None
     known = [each for each in store.attempts_of(connection, payment.id) if each.reference == references[0]]
     if known:
-        told = {name for name, each in context.providers.items() if counts(each)}
-        return next((attempt for attempt in known if attempt.provider in told), None)
+        return next(
+            (each for each in known if _counts(context.providers.get(each.provider), each, counts)), None
+        )
     name = transfers(context.providers)
-    return None if name is None else tries.ensure(connection, payment, name, now, cause=cause)
+    return None if name is None else tries.ensure(context, connection, payment, name, now, cause=cause)
+
+
+def _counts(
+    provider: PaymentProvider | None, attempt: store.Attempt, counts: Callable[[PaymentProvider], bool]
+) -> bool:
+    """Whether money that names a try is its own.
+
+    Of a desk it is while nobody has taken any there: after that it is the desk's own deposit.
+    """
+    if provider is None:
+        return False
+    is_desk = provider.capabilities.isdisjoint(_TELLS | {Capability.QR, Capability.NOTICE})
+    return counts(provider) or (is_desk and attempt.state in tries.OPEN)
 
 
 def transfers(providers: Mapping[str, PaymentProvider]) -> str | None:

@@ -24,6 +24,8 @@ DEFAULT_EXPIRY_S = 24 * 3600
 LOOK_AGAIN_S = 3600
 OVERDUE_AT_ONCE = 100
 PART_BACK_WITHIN = timedelta(days=5)
+UNCLEAR_AT_MOST = timedelta(days=3)
+"""After its time; then a person finds out what nobody could be asked about."""
 ENDS = frozenset({PaymentEvent.EXPIRE, PaymentEvent.CANCEL})
 """After these nothing more is asked for."""
 PAYABLE_FROM = tuple(
@@ -118,6 +120,9 @@ def expire(context: Context, payment_id: str, now: datetime) -> None:
         if payment is None or is_finished(PaymentState(payment.state)):
             return
         early = payment.expires_at > now  # by this machine's clock; the job was due by the database's
+        if payment.state == PaymentState.UNKNOWN and now > payment.expires_at + UNCLEAR_AT_MOST:
+            detail = f"{payment.amount_vnd} VND, order {payment.order_code}, long after its time"
+            alarms.raise_alarm(connection, "money_unclear", payment.id, detail)
         if early or payment.state == PaymentState.UNKNOWN:
             at = payment.expires_at if early else now + timedelta(seconds=LOOK_AGAIN_S)
             args = {"payment_id": payment_id}

@@ -26,6 +26,7 @@ from gateway.store import payments as payment_store
 from gateway.store import refunds as store
 
 WIRE_REFERENCE_BYTES = 16
+MISSING_WITHIN = timedelta(days=5)
 POLICY = "policy"
 """Who approves what is below the limit: the rule itself, no person."""
 
@@ -194,6 +195,7 @@ def succeed(
     finance_store.post(connection, event_id, booked_on, ledger.move(collected, out_of, refund.amount_vnd))
     version = store.count_in(connection, payment.id, refund.amount_vnd)
     store.settle_obligations(connection, payment.id, refund.amount_vnd, now)
+    store.still_missing(connection, payment.id, refund.id, now + MISSING_WITHIN)
     spine.append(
         connection,
         spine.Change(

@@ -1,6 +1,6 @@
 """What tries at providers have in common, whoever begins them: what they ask for, and the one that money belongs to."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -11,6 +11,7 @@ from gateway.domain.payment import AttemptEvent, AttemptState, PaymentEvent
 from gateway.ports import Capability, FeeLine
 from gateway.service import payments
 from gateway.service.context import Context
+from gateway.store import jobs
 from gateway.store import payments as store
 
 LARGEST_NUMBER = 99
@@ -73,8 +74,28 @@ def add(
     )
 
 
+def put_query(context: Context, connection: Connection, attempt: store.Attempt, now: datetime) -> None:
+    """The first question about a try, where its provider can be asked."""
+    provider = context.providers.get(attempt.provider)
+    if provider is None or Capability.QUERY not in provider.capabilities:
+        return
+    jobs.put(
+        connection,
+        "query_attempt",
+        subject=attempt.id,
+        args={"attempt_id": attempt.id, "round": 0},
+        at=now + timedelta(seconds=context.schedules.query_s[0]),
+    )
+
+
 def ensure(
-    connection: Connection, payment: store.Payment, provider: str, now: datetime, *, cause: str
+    context: Context,
+    connection: Connection,
+    payment: store.Payment,
+    provider: str,
+    now: datetime,
+    *,
+    cause: str,
 ) -> store.Attempt:
     """The try that money at `provider` belongs to, begun without the citizen where there is none.
 
@@ -88,10 +109,11 @@ def ensure(
         found = next((each for each in reversed(mine) if each.state in states), None)
         if found is not None:
             return found
-    return begin(connection, payment, provider, now, cause=cause)
+    return begin(context, connection, payment, provider, now, cause=cause)
 
 
 def begin(
+    context: Context,
     connection: Connection,
     payment: store.Payment,
     provider: str,
@@ -104,6 +126,7 @@ def begin(
     number = len(store.attempts_of(connection, payment.id)) + 1
     attempt = add(connection, payment, provider, number, now, reference=reference)
     store.move_attempt(connection, attempt.id, AttemptEvent.SEND, {"sent_at": now})
+    put_query(context, connection, attempt, now)
     data = {"attempt_id": attempt.id, "provider": provider}
     payments.move(connection, payment, PaymentEvent.START, now, actor="citizen", cause=cause, data=data)
     changed = store.find_attempt(connection, attempt.id)

@@ -130,6 +130,34 @@ def awaited(connection: Connection, collected: Sequence[str]) -> Sequence[Awaite
     return [Awaited(**row) for row in rows.mappings()]
 
 
+def awaited_of(connection: Connection, attempt_id: str, amount_vnd: int) -> Sequence[int]:
+    """The events of money of this sum that a try has brought and no line has shown yet."""
+    rows = connection.execute(
+        text(
+            "SELECT e.id FROM events e JOIN attempts a ON a.payment_id = e.subject_id AND a.id = :attempt_id "
+            "WHERE e.type IN ('payment.succeeded', 'payment.part_paid', 'payment.double_paid') "
+            "AND e.data ->> 'attempt_id' = a.id AND (e.data ->> 'amount_vnd')::bigint = :amount_vnd "
+            "AND e.case_code = (SELECT case_code FROM payments p WHERE p.id = a.payment_id) "
+            "AND NOT EXISTS (SELECT FROM matches m WHERE m.event_id = e.id)"
+        ),
+        {"attempt_id": attempt_id, "amount_vnd": amount_vnd},
+    )
+    return [int(row.id) for row in rows]
+
+
+def has_twin(connection: Connection, line: Line) -> bool:
+    """Whether another statement of the account has a line of the same day, sum and number of the bank."""
+    query = select(statement_lines.c.id).where(
+        statement_lines.c.account == line.account,
+        statement_lines.c.value_on == line.value_on,
+        statement_lines.c.amount_vnd == line.amount_vnd,
+        statement_lines.c.bank_ref == line.bank_ref,
+        statement_lines.c.bank_ref != "",
+        statement_lines.c.statement_id != line.statement_id,
+    )
+    return connection.execute(query.limit(1)).scalar() is not None
+
+
 _GIVEN_BACK = """
 SELECT e.id AS event_id, r.wire_reference, r.provider_ref, l.credit_vnd AS amount_vnd
 FROM ledger l JOIN events e ON e.id = l.event_id JOIN refunds r ON r.id = e.subject_id

@@ -187,17 +187,21 @@ def listed(
 
 
 def of_case(connection: Connection, case_code: str) -> Sequence[Payment]:
-    """Every payment of a case, oldest first, each locked."""
+    """Every payment of a case, oldest first, each locked: in the order of their codes, as reports lock them."""
     query = (
-        select(*_COLUMNS).where(payments.c.case_code == case_code).order_by(payments.c.id).with_for_update()
+        select(*_COLUMNS)
+        .where(payments.c.case_code == case_code)
+        .order_by(payments.c.order_code)
+        .with_for_update()
     )
-    return [Payment(**row) for row in connection.execute(query).mappings()]
+    found = [Payment(**row) for row in connection.execute(query).mappings()]
+    return sorted(found, key=lambda each: each.id)
 
 
 def owe_back(
-    connection: Connection, payment: Payment, attempt: Attempt, amount_vnd: int, due_at: datetime
+    connection: Connection, payment: Payment, provider: str, number: str, amount_vnd: int, due_at: datetime
 ) -> None:
-    """Money that came and is to go back, once for one success: where a part of it was owed back, now it all is."""
+    """Money that came under a provider's number and is to go back, once; where a part of it was, now it all is."""
     connection.execute(
         text(
             "INSERT INTO obligations (kind, payment_id, amount_vnd, provider, provider_ref, owner, due_at) VALUES "
@@ -211,8 +215,8 @@ def owe_back(
         {
             "payment_id": payment.id,
             "amount_vnd": amount_vnd,
-            "provider": attempt.provider,
-            "provider_ref": attempt.provider_ref or attempt.reference,
+            "provider": provider,
+            "provider_ref": number,
             "due_at": due_at,
         },
     )

@@ -129,12 +129,41 @@ def count_in(connection: Connection, payment_id: str, amount_vnd: int) -> int:
 
 
 def settle_obligations(connection: Connection, payment_id: str, amount_vnd: int, now: datetime) -> None:
-    """What was owed back and is covered by a refund is settled, oldest first."""
+    """What was owed back and is covered by a refund is settled, oldest first; of what is half covered, half is left."""
     connection.execute(
         text(
-            "UPDATE obligations SET settled_at = :now WHERE id IN (SELECT id FROM (SELECT id, sum(amount_vnd) OVER "
-            "(ORDER BY created_at, id) AS upto FROM obligations WHERE payment_id = :payment_id "
-            "AND kind IN ('refund_due', 'part_unused') AND settled_at IS NULL) AS owed WHERE upto <= :amount_vnd)"
+            "WITH owed AS (SELECT id, amount_vnd, sum(amount_vnd) OVER (ORDER BY created_at, id) AS upto "
+            "FROM obligations WHERE payment_id = :payment_id "
+            "AND kind IN ('refund_due', 'part_unused') AND settled_at IS NULL) "
+            "UPDATE obligations o SET "
+            "settled_at = CASE WHEN owed.upto <= :amount_vnd THEN CAST(:now AS timestamptz) END, "
+            "amount_vnd = CASE WHEN owed.upto <= :amount_vnd THEN o.amount_vnd ELSE owed.upto - :amount_vnd END "
+            "FROM owed WHERE o.id = owed.id AND owed.upto - owed.amount_vnd < :amount_vnd"
         ),
         {"payment_id": payment_id, "amount_vnd": amount_vnd, "now": now},
+    )
+
+
+def still_missing(connection: Connection, payment_id: str, refund_id: str, due_at: datetime) -> None:
+    """What a refund has taken from a payment that waits for its rest, or was completed meanwhile, is missing.
+
+    A refund of a payment that was whole when it was asked for leaves nothing missing.
+    """
+    connection.execute(
+        text(
+            "UPDATE obligations o SET amount_vnd = p.amount_vnd - (p.paid_vnd - p.refunded_vnd) FROM payments p "
+            "WHERE p.id = o.payment_id AND p.id = :payment_id AND o.kind = 'shortfall' AND o.settled_at IS NULL"
+        ),
+        {"payment_id": payment_id},
+    )
+    connection.execute(
+        text(
+            "INSERT INTO obligations (kind, payment_id, amount_vnd, provider, provider_ref, owner, due_at) "
+            "SELECT 'shortfall', p.id, least(r.amount_vnd, p.amount_vnd - (p.paid_vnd - p.refunded_vnd)), 'refunds', "
+            "r.wire_reference, 'finance', :due_at FROM payments p JOIN refunds r ON r.payment_id = p.id "
+            "WHERE r.id = :refund_id AND p.state = 'paid' AND p.paid_vnd - p.refunded_vnd < p.amount_vnd AND EXISTS ("
+            "SELECT FROM events e WHERE e.subject_id = p.id AND e.type = 'payment.succeeded' "
+            "AND e.id > (SELECT min(id) FROM events WHERE subject_id = r.id)) ON CONFLICT DO NOTHING"
+        ),
+        {"refund_id": refund_id, "due_at": due_at},
     )

@@ -16,7 +16,15 @@ from werkzeug.wrappers import Response
 
 from gateway.domain import payment as rules
 from gateway.domain.case import NATIONAL, CaseState
-from gateway.domain.errors import Forbidden, GatewayError, Misconfigured, NotFound, Refused, Unreachable
+from gateway.domain.errors import (
+    Forbidden,
+    GatewayError,
+    Misconfigured,
+    NotFound,
+    Refused,
+    Unreachable,
+    Unsupported,
+)
 from gateway.domain.machine import allowed
 from gateway.domain.money import format_vnd
 from gateway.domain.payment import PaymentEvent, PaymentState, PublicPayment
@@ -201,13 +209,13 @@ def choose(token: str) -> Response | tuple[str, int]:
             "The provider did not take this request; nothing was charged. Please choose another.",
             502,
         )
-    except (Forbidden, NotFound) as error:
+    except (Forbidden, NotFound, Unsupported) as error:
         return _page(_find(token), _why(error), 409)
     return redirect(attempt.redirect_url or f"/pay/{token}", 303)
 
 
 def _why(error: GatewayError) -> str:
-    if isinstance(error, NotFound):
+    if isinstance(error, NotFound | Unsupported):
         return "Không có nơi thu này. / There is no such provider."
     return (
         "Lúc này chưa trả được: khoản này đã trả, đã hết hạn, hoặc đang được kiểm tra. / "

@@ -93,6 +93,8 @@ BEGIN
         ELSIF att.provider_ref LIKE 'statement:%' AND _amount_vnd = (
               SELECT s.amount_vnd FROM statement_lines s WHERE s.id = substr(att.provider_ref, 11)::bigint) THEN
             UPDATE attempts SET provider_ref = _provider_ref WHERE id = att.id;
+            UPDATE obligations SET provider_ref = _provider_ref
+            WHERE provider = _provider AND provider_ref = att.provider_ref;
             att.provider_ref := _provider_ref;
         ELSE
             UPDATE obligations SET provider_ref = _provider_ref WHERE id = (
@@ -104,6 +106,9 @@ BEGIN
 
     _answer := CASE
         WHEN att.id IS NULL THEN 'unknown_order'
+        -- what is told again is told of the sum that was asked for then
+        WHEN _outcome = 'paid' AND att.state = 'succeeded' AND att.provider_ref = _provider_ref
+             AND att.paid_vnd = _amount_vnd AND _currency = 'VND' THEN 'duplicate'
         WHEN _outcome = 'paid' AND (coalesce(_amount_vnd, 0) <= 0 OR _currency <> 'VND') THEN 'wrong_amount'
         WHEN NOT _any_amount AND _amount_vnd IS NOT NULL AND _amount_vnd <> _asked_vnd THEN 'wrong_amount'
         -- one number is one transaction: money that is counted for another try is not counted a second time
@@ -199,7 +204,8 @@ BEGIN
                 pay.state, _to_state, pay.version + 1, 'provider:' || _provider,
                 coalesce('inbox:' || _inbox_id, _source),
                 jsonb_build_object('attempt_id', att.id, 'provider', _provider, 'amount_vnd', _amount_vnd,
-                                   'received_vnd', pay.amount_vnd - _missing_vnd))
+                                   'received_vnd', pay.amount_vnd - _missing_vnd,
+                                   'number', coalesce(_provider_ref, _reference)))
         RETURNING id INTO _event_id;
         INSERT INTO ledger (event_id, account, debit_vnd, credit_vnd, booked_on)
         VALUES (_event_id, 'provider:' || _provider, _amount_vnd, 0,

@@ -20,8 +20,8 @@ def test_a_reader_skips_nothing_where_transaction_numbers_get_another_digit(worl
         for number in (999, 1000):
             connection.execute(
                 text(
-                    "INSERT INTO events (xid, occurred_at, subject_kind, subject_id, type, version, actor, cause, data) "
-                    "VALUES (CAST(:x AS xid8), :now, 'probe', :s, 'probe.seen', 1, 'test', 'test', '{}')"
+                    "INSERT INTO events (xid, occurred_at, subject_kind, subject_id, type, version, actor, "
+                    "cause, data) VALUES (CAST(:x AS xid8), :now, 'probe', :s, 'probe.seen', 1, 'test', 'test', '{}')"
                 ),
                 {"x": str(number), "now": NOW, "s": f"in-{number}"},
             )
