@@ -93,7 +93,7 @@ class Transfers:
             return {"error": "Số tiền không hợp lệ"}
         with self.ground.state.transaction() as db:
             fault = faults.take(db, "transfers", reference=asked, amount_vnd=amount)
-            if fault is Fault.FAIL:
+            if fault in {Fault.FAIL, Fault.RUN_OUT}:
                 return {"error": "Số dư không đủ"}
             line = self._book(db, to.account, amount, asked=asked, garble=wish.garble)
             self._tell(db, line, fault)

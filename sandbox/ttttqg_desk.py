@@ -95,11 +95,11 @@ class Desk:
 
     def reconcile(self, asked: Mapping[str, object]) -> Told:
         """3.9: type 1 gives the file of a day, type 2 takes the results of one."""
-        stamp = text_of(asked.get("NgayDoiSoat"))
+        stamp, kind = text_of(asked.get("NgayDoiSoat")), text_of(asked.get("LoaiYeuCau"))
         day = read_day(f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:]}")
-        if day is None or asked.get("LoaiYeuCau") not in {"1", "2"}:
+        if day is None or kind not in {"1", "2"}:
             return said("NgayDoiSoat hoặc LoaiYeuCau không đúng")
-        if asked["LoaiYeuCau"] == "1":
+        if kind == "1":
             content = base64.b64encode(write_file(self._rows(stamp))).decode()
             return {**said("Thành công", OK), "TenFile": f"{stamp}_TTTT_DOISOAT.txt", "NoiDungFile": content}
         results = read_results(text_of(asked.get("NoiDungFile")))

@@ -11,6 +11,7 @@ import hmac
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from flask import Flask, Response, redirect, request
@@ -154,17 +155,18 @@ class Viettelpay:
     def _finish(self, db: sqlite3.Connection, row: sqlite3.Row, result: str) -> sqlite3.Row:
         fault = faults.take(db, "viettelpay", reference=row["order_id"], amount_vnd=row["amount_vnd"])
         code, status = ("V06", CALLED_OFF) if result == "cancel" else ("00", PAID)
-        if status == PAID and fault is Fault.FAIL:
+        if status == PAID and fault in {Fault.FAIL, Fault.RUN_OUT}:
             code, status = "16", FAILED
-        db.execute(
-            "UPDATE viettelpay_payments SET error_code = ?, status = ? WHERE id = ?",
-            (code, status, row["id"]),
-        )
         done: sqlite3.Row = db.execute(
-            "SELECT * FROM viettelpay_payments WHERE id = ?", (row["id"],)
+            "UPDATE viettelpay_payments SET error_code = ?, status = ? WHERE id = ? RETURNING *",
+            (code, status, row["id"]),
         ).fetchone()
         if status == PAID:
             self._settle(db, done)
+        if status == PAID and fault is Fault.FAIL_FIRST:
+            late = timedelta(seconds=faults.LATE_INTERVALS * self.settings.result_interval_s)
+            until = self.ground.clock() + late
+            faults.fail_until(db, "viettelpay", reference=row["order_id"], until=until)
         self._tell(db, done, fault)
         return done
 
@@ -222,16 +224,18 @@ class Viettelpay:
         order_id = asked["order_id"]
         with self.ground.state.transaction() as db:
             row = db.execute("SELECT * FROM viettelpay_payments WHERE order_id = ?", (order_id,)).fetchone()
-            fault = Fault.NONE
+            fault, status = Fault.NONE, NOT_CREATED
             if row is not None:
                 fault = faults.strike(
                     db, "viettelpay", call="search", reference=order_id, amount_vnd=row["amount_vnd"]
                 )
+                early = faults.believed_failed(db, "viettelpay", reference=order_id, now=self.ground.clock())
+                status = FAILED if early else row["status"]
         told = {
             "error_code": "00",
             "merchant_code": self.settings.merchant_code,
             "order_id": order_id,
-            "payment_status": NOT_CREATED if row is None else row["status"],
+            "payment_status": status,
             "trans_amount": "" if row is None else str(row["amount_vnd"]),
             "version": VERSION,
             "vt_transaction_id": "" if row is None else _number(row),

@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Response, request
 
+from gateway.local_settings import environment
+from gateway.local_world import make_agencies, make_world
 from sandbox.config import read_world
 from sandbox.serving import Server, new_app
 from sandbox.world import World
@@ -378,3 +380,14 @@ def control() -> Callable[[str, object], int]:
         return requests.post(f"{url}/_control", data=json.dumps(order), timeout=TIMEOUT_S).status_code
 
     return tell
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, str]]:
+    """This machine's world file, and the environment of the gateway beside it."""
+    var = tmp_path_factory.mktemp("var")
+    world = make_world(var, datetime.now(UTC))
+    variables = environment(var, world, make_agencies(var), "postgresql://x")
+    counted = json.loads(variables["GATEWAY_PROVIDERS"])
+    counted["keypay"]["unsigned_result_counts"] = True  # else its callback only says that something happened
+    return world, {**variables, "GATEWAY_PROVIDERS": json.dumps(counted)}

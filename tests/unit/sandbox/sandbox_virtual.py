@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from werkzeug.test import Client, TestResponse
 
+from gateway.local_world import PORTS
 from sandbox.config import read_world
 from sandbox.mishaps import MISHAP
 from sandbox.outward import Call, Reply
@@ -22,6 +23,7 @@ GATEWAY = "http://gateway.test"
 BANK_KEY = rsa.generate_private_key(65537, 2048)
 GATEWAY_KEY = rsa.generate_private_key(65537, 2048)
 INTERVAL_S = 1.0
+NAMES = {port: name for name, port in PORTS.items()}
 
 
 def private_pem(key: rsa.RSAPrivateKey) -> str:
@@ -137,10 +139,14 @@ class Wire:
     def call(
         self, url: str, method: str = "GET", *, headers: Any = None, data: Any = None, query: Any = None
     ) -> TestResponse:
-        """A call to `http://NAME.test/…`. Raises `Lost`; what came of it is the last of `words`."""
+        """A call to `http://NAME.test/…`, or to a server's port of this machine's world.
+
+        Raises `Lost`; what came of it is the last of `words`.
+        """
         parts = urlsplit(url)
         told: list[str] = []
-        client = Client(self.world.apps[(parts.hostname or "").removesuffix(".test")], use_cookies=False)
+        name = NAMES.get(parts.port or 0) or (parts.hostname or "").removesuffix(".test")
+        client = Client(self.world.apps[name], use_cookies=False)
         answer = client.open(
             parts.path,
             method=method,

@@ -559,6 +559,15 @@ def test_no_file_of_results_breaks_its_reader(content: str) -> None:
     assert not read_results(content)
 
 
+@pytest.mark.parametrize("kind", [["1"], {"1": "1"}, [], None, True, 1.0, "3", ""])
+def test_a_reconciliation_of_no_known_kind_is_refused(ground: Ground, bank: Bank, kind: object) -> None:
+    known = TtttqgSettings(0, "GWTEST", "http://gateway.test/notice", secret=SECRET)
+    desk = Ttttqg(known, ground, bank).desk
+    asked = {"NgayDoiSoat": "20261124", "LoaiYeuCau": kind}
+    assert "99" == desk.reconcile(asked)["MaLoi"]
+    assert "00" == desk.reconcile({**asked, "LoaiYeuCau": "1"})["MaLoi"]
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(
     path=st.sampled_from(PATHS),
