@@ -234,7 +234,9 @@ def test_the_bank_gets_a_name_and_no_address() -> None:
 
 def test_the_citizen_is_given_a_code_and_the_bank_is_told_nothing() -> None:
     code = SETTINGS.customer_prefix + BILL.reference
-    assert Started(pay_code=code) == bidv.Bidv(SETTINGS, Nowhere()).start(BILL)  # type: ignore[arg-type]
+    adapter = bidv.Bidv(SETTINGS, Nowhere())
+    assert Started(pay_code=code) == adapter.start(BILL)  # type: ignore[arg-type]
+    assert {"CODE", "CALLBACK", "INQUIRY"} == {each.name for each in adapter.capabilities}
 
 
 JSON = st.recursive(

@@ -73,6 +73,11 @@ def test_a_clerks_clock_may_differ_a_little_and_a_record_may_be_late(taken_at: d
     assert taken_at == report_of(Settings(), replace(TAKING, taken_at=taken_at), NOW).occurred_at
 
 
+@pytest.mark.parametrize("amount_vnd", [1, 10**15 - 1])
+def test_the_smallest_and_the_largest_sum_can_be_taken(amount_vnd: int) -> None:
+    assert amount_vnd == report_of(Settings(), replace(TAKING, amount_vnd=amount_vnd), NOW).amount_vnd
+
+
 @given(
     reference=st.text(max_size=30),
     amount=st.integers(),
@@ -97,11 +102,21 @@ def test_settings_that_cannot_be_right_are_refused(days: int) -> None:
         Settings(late_days=days)
 
 
+@pytest.mark.parametrize("days", [1, 3660])
+def test_a_record_is_taken_as_late_as_the_desk_was_set_to_and_not_later(days: int) -> None:
+    desk = Counter(Settings(late_days=days), None)
+    last = replace(TAKING, taken_at=NOW - timedelta(days=days))
+    assert report_of(Settings(late_days=days), last, NOW) == desk.taken(last, NOW)
+    with pytest.raises(Malformed):
+        desk.taken(replace(last, taken_at=last.taken_at - timedelta(seconds=1)), NOW)
+
+
 def test_the_desk_has_no_wire() -> None:
     desk = Counter(Settings(), None)
     message = InboundMessage(method="POST", path="/", query=b"", headers={}, body=b"")
     assert frozenset({Capability.CODE}) == desk.capabilities
-    assert 404 == desk.acknowledge(Answer.OK, message, NOW).status
+    refusal = desk.acknowledge(Answer.OK, message, NOW)
+    assert (404, b"") == (refusal.status, refusal.body)
     with pytest.raises(Unsupported):
         desk.read_callback(message, NOW)
     with pytest.raises(Unsupported):

@@ -16,6 +16,7 @@ from gateway.domain.errors import (
     InputError,
     Malformed,
     Misconfigured,
+    OutcomeUnknown,
     Refused,
     Unsupported,
 )
@@ -128,6 +129,13 @@ def test_while_there_is_no_receipt_the_call_is_refused_with_the_code_of_the_plat
 def test_an_answer_that_names_no_receipt_is_malformed(answer: dict[str, object]) -> None:
     with pytest.raises(Malformed):
         bill(document(answer))
+
+
+def test_no_paper_is_taken_from_an_error_of_the_server() -> None:
+    broken = HttpAnswer(503, b"%PDF-1.7 half")
+    for decode in (dvcqg.decode_paper, lambda answer: dvcqg.decode_bill(SETTINGS, answer)):
+        with pytest.raises(OutcomeUnknown):
+            decode(broken)
 
 
 def test_what_the_address_leads_to_must_be_a_paper() -> None:

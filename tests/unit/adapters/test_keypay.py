@@ -359,6 +359,8 @@ def test_the_replies_are_those_of_the_vector() -> None:
         {"detail_url": "detail"},
         {"refund_url": "ftp://x"},
         {"callback_order": "client_id|trans_amount"},
+        {"callback_order": "client_id|transaction_id"},
+        {"callback_order": "trans_amount|transaction_id"},
         {"callback_order": f"{keypay_wire.PAY_ORDER}|TrangThaiGD"},
         {"failure_statuses": frozenset({"0"})},
         {"failure_statuses": frozenset({"2"}), "pending_statuses": frozenset({"2"})},

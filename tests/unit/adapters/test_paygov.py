@@ -294,10 +294,11 @@ def test_a_token_is_fetched_before_each_start_where_none_is_set() -> None:
     started = paygov.Paygov(FETCHED, door).start(ORDER)
     asked, created = door.sent
     assert "https://paygov.example/p" == started.redirect_url
-    assert (b"grant_type=client_credentials", "<lgsp token>") == (
-        asked.body,
-        asked.headers["lgspaccesstoken"],
-    )
+    assert ("POST", b"grant_type=client_credentials") == (asked.method, asked.body)
+    assert {
+        "content-type": "application/x-www-form-urlencoded",
+        "lgspaccesstoken": "<lgsp token>",
+    } == asked.headers
     assert "Bearer fresh" == created.headers["authorization"]
 
 
@@ -355,6 +356,17 @@ def test_a_receipt_is_asked_for_with_everything_under_its_checksum() -> None:
         sent["decisionDate"],
         sent["payerName"],
     )
+
+
+def test_a_receipt_is_asked_for_in_the_name_of_the_contract() -> None:
+    sent = json.loads(paygov.encode_receipt(SETTINGS, ASK).body or b"")
+    assert ("PAYGOV-TEST", "pg-access-01") == (sent["partnerCode"], sent["accessKey"])
+
+
+def test_no_receipt_is_read_from_an_error_of_the_server() -> None:
+    body = document({"transactionReceipt": "https://paygov.example/r.pdf"})
+    with pytest.raises(OutcomeUnknown):
+        paygov.decode_receipt(SETTINGS, HttpAnswer(503, body))
 
 
 def test_a_receipt_is_an_address_or_refused() -> None:

@@ -297,6 +297,26 @@ def test_a_notice_that_contradicts_itself_is_not_known_yet() -> None:
     assert Outcome.PAID == ttttqg.decode_notice(agreed, notice({**PAID, "MaLoi": "99"})).outcome
 
 
+@pytest.mark.parametrize(
+    ("code", "outcome"), [("", Outcome.PAID), ("00", Outcome.PAID), ("05", Outcome.UNKNOWN)]
+)
+def test_a_notice_of_money_is_believed_unless_its_code_speaks_against_it(code: str, outcome: Outcome) -> None:
+    assert outcome == ttttqg.decode_notice(SETTINGS, notice({**PAID, "MaLoi": code})).outcome
+
+
+def test_a_transaction_keeps_the_banks_number_where_it_has_one() -> None:
+    told = {"MaLoi": "00", "MaHoaDon": REFERENCE, "ChuoiQR": QR}
+    assert None is ttttqg.decode_create(SETTINGS, answer(told), ORDER).provider_ref
+    numbered = ttttqg.decode_create(SETTINGS, answer({**told, "MaGiaoDich": "SHB001"}), ORDER)
+    assert ("SHB001", QR) == (numbered.provider_ref, numbered.qr_payload)
+
+
+@pytest.mark.parametrize("length", [1, 20])
+def test_the_shortest_and_the_longest_reference_are_sent_as_they_are(length: int) -> None:
+    fields = sent(ttttqg.encode_create(SETTINGS, replace(ORDER, reference="A" * length)))
+    assert "A" * length == fields["MaHoaDon"]
+
+
 def test_a_refund_is_the_whole_or_a_part_and_never_more() -> None:
     fields = sent(ttttqg.encode_refund(SETTINGS, REFUND))
     assert (80_000, "SHB001", REFERENCE, "Hoàn phí") == (
@@ -324,6 +344,34 @@ def test_a_disbursement_goes_by_a_channel_that_the_contract_names() -> None:
         ttttqg.encode_disbursement(SETTINGS, replace(PAYOUT, channel="swift"))
     with pytest.raises(Malformed):
         ttttqg.encode_disbursement(SETTINGS, replace(PAYOUT, amount_vnd=0))
+
+
+def test_a_disbursement_says_whose_money_it_is_and_where_it_goes() -> None:
+    assert {
+        "MaDoiTac": "GWTEST",
+        "MaGiaoDichTTTT": "D251125000001",
+        "MaHoaDon": REFERENCE,
+        "SoTien": 180_000,
+        "MaTienTe": "VND",
+        "MaNganHang": "970418",
+        "SoTaiKhoan": "0123456789",
+        "TenTaiKhoan": "KBNN",
+        "KenhThanhToan": "CITAD",
+        "NoiDungThanhToan": "Chuyển kho bạc",
+        "ThoiGianGD": "20251125090000",
+    } == sent(ttttqg.encode_disbursement(SETTINGS, replace(PAYOUT, payment_reference=REFERENCE)))
+
+
+@pytest.mark.parametrize(("channel", "wire"), [("internal", "NOIBO"), ("napas", "NAPAS"), ("citad", "CITAD")])
+def test_the_three_channels_have_the_words_of_the_bank(channel: str, wire: str) -> None:
+    assert (
+        wire == sent(ttttqg.encode_disbursement(SETTINGS, replace(PAYOUT, channel=channel)))["KenhThanhToan"]
+    )
+
+
+def test_an_account_is_asked_for_by_its_bank_and_number() -> None:
+    fields = sent(ttttqg.encode_account(SETTINGS, PAYOUT.to, request_id="q1"))
+    assert {"MaDoiTac": "GWTEST", "MaNganHang": "970418", "SoTaiKhoan": "0123456789"} == fields
 
 
 def test_an_account_is_read_and_not_shown() -> None:
@@ -396,6 +444,12 @@ def test_a_days_file_is_asked_for_and_its_rows_are_read() -> None:
     md5 = replace(SETTINGS, file_checksum="md5")
     assert ROWS == reconciled(file_of(algorithm="md5"), md5)
     assert () == reconciled(file_of(()))
+
+
+@pytest.mark.parametrize("content", ["*", "QQ", "QUJD\n", "Đ"])
+def test_a_file_that_is_not_base64_is_malformed(content: str) -> None:
+    with pytest.raises(Malformed, match="not Base64"):
+        ttttqg.decode_reconciliation(SETTINGS, answer({"MaLoi": "00", "NoiDungFile": content}))
 
 
 @pytest.mark.parametrize(

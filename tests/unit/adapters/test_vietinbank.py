@@ -369,6 +369,7 @@ def test_the_citizen_is_given_a_code_and_the_bank_is_told_nothing() -> None:
     adapter = vietinbank.Vietinbank(SETTINGS, Nowhere())
     code = SETTINGS.customer_prefix + BILL.reference
     assert Started(pay_code=code) == adapter.start(BILL)  # type: ignore[arg-type]
+    assert {"CODE", "CALLBACK", "INQUIRY"} == {each.name for each in adapter.capabilities}
 
 
 JSON = st.recursive(

@@ -208,6 +208,26 @@ def test_a_result_is_read_and_the_payers_telephone_is_not() -> None:
     assert "84980000123" not in repr(result())
 
 
+LISTED = [
+    "16",
+    "21",
+    "22",
+    "685",
+    "V02",
+    "V03",
+    "V06",
+    "99",
+    "813",
+    "V01",
+    "V04",
+    "V05",
+    "W04",
+    "M01",
+    "M02",
+    "M03",
+    "M04",
+    "S_MAINTAIN",
+]
 CASES = [
     ("00", "1", Outcome.PAID),
     ("00", "2", Outcome.UNKNOWN),
@@ -223,8 +243,8 @@ CASES = [
     ("99", "3", Outcome.PENDING),
     ("01", "2", Outcome.UNKNOWN),
     ("X9", "1", Outcome.UNKNOWN),
-    *[(code, "1", Outcome.UNKNOWN) for code in viettelpay.CODES if code != "00"],
-    *[(code, "2", Outcome.FAILED) for code in viettelpay.CODES if code != "00"],
+    *[(code, "1", Outcome.UNKNOWN) for code in LISTED],
+    *[(code, "2", Outcome.FAILED) for code in LISTED],
 ]
 
 
@@ -278,6 +298,18 @@ def test_a_foreign_partner_is_told_from_a_forger() -> None:
         viettelpay.decode_result(SETTINGS, urlencode({**RESULT, "check_sum": mac("x")}).encode())
     with pytest.raises(BadSignature):
         viettelpay.decode_result(SETTINGS, urlencode(RESULT).encode())
+
+
+def test_a_question_without_a_sum_for_another_merchant_is_foreign() -> None:
+    asked = {"billcode": "B1", "merchant_code": SETTINGS.merchant_code, "order_id": "GW2511240001"}
+    assert (
+        asked.items()
+        <= viettelpay.decode_verify(SETTINGS, urlencode({**asked, "check_sum": "x"}).encode()).items()
+    )
+    with pytest.raises(ForeignPartner):
+        viettelpay.decode_verify(
+            SETTINGS, urlencode({**asked, "merchant_code": "OTHER", "check_sum": "x"}).encode()
+        )
 
 
 def test_a_plus_that_a_sender_forgot_to_encode_does_not_cost_the_payment() -> None:

@@ -1,6 +1,7 @@
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -122,6 +123,12 @@ def test_a_pay_url_carries_the_order_and_no_accents() -> None:
     }
 
 
+def test_a_bank_that_was_agreed_on_is_named_in_the_pay_url() -> None:
+    chosen = replace(SETTINGS, bank_code="VNBANK")
+    assert "&vnp_BankCode=VNBANK&" in vnpay.encode_pay_url(chosen, order())
+    assert "vnp_BankCode" not in vnpay.encode_pay_url(SETTINGS, order())
+
+
 @pytest.mark.parametrize(("locale", "wire"), [("vi", "vn"), ("en", "en"), ("fr", "vn")])
 def test_the_locale_of_the_wire_is_vn_or_en(locale: str, wire: str) -> None:
     assert f"&vnp_Locale={wire}&" in vnpay.encode_pay_url(SETTINGS, order(locale=locale))
@@ -236,6 +243,17 @@ def test_an_ipn_whose_pairs_were_signed_in_the_order_they_came_in_is_genuine_too
 )
 def test_two_codes_of_an_ipn_make_one_outcome(response: str, status: str, outcome: Outcome) -> None:
     assert vnpay.ipn_outcome(response, status) == outcome
+
+
+@pytest.mark.parametrize("response", ["09", "10", "11", "12", "13", "24", "51", "65", "75", "79"])
+def test_a_payer_who_gave_up_or_was_refused_did_not_pay(response: str) -> None:
+    assert [Outcome.FAILED] * 2 == [vnpay.ipn_outcome(response, status) for status in ("", "02")]
+
+
+@pytest.mark.parametrize("response", ["01", "02", "03", "04", "05", "06", "08", "99"])
+def test_a_code_that_speaks_of_the_request_leaves_it_to_the_status(response: str) -> None:
+    told = [vnpay.ipn_outcome(response, status) for status in ("02", "04", "00", "")]
+    assert [Outcome.FAILED, Outcome.PENDING, Outcome.UNKNOWN, Outcome.UNKNOWN] == told
 
 
 @given(response=st.text(max_size=3), status=st.text(max_size=3))

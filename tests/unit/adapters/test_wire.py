@@ -95,6 +95,12 @@ def test_a_value_comes_back_from_its_form_encoding(text: str) -> None:
     assert not set(encoded) & set(" ~&=#")
 
 
+@pytest.mark.parametrize("value", [b"%FF", b"a%C3", b"\xe1\xba"])
+def test_a_form_value_that_is_not_utf_8_is_malformed(value: bytes) -> None:
+    with pytest.raises(Malformed):
+        wire.form_decode(value)
+
+
 def test_raw_pairs_keep_their_order_and_their_escapes() -> None:
     assert list(wire.raw_query_pairs(b"b=%41+c&a=&c==").items()) == [("b", b"%41+c"), ("a", b""), ("c", b"=")]
 

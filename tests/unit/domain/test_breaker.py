@@ -43,6 +43,12 @@ def test_it_is_down_at_the_fifth_failure_in_a_row_and_says_since_when() -> None:
     assert Failure.GARBAGE == health.failure
 
 
+def test_one_that_is_down_counts_no_failures_and_its_words_are_those_of_the_database() -> None:
+    assert 0 == fallen().failures
+    assert ["up", "down", "probing"] == [each.value for each in State]
+    assert ["unreachable", "no_answer", "garbage"] == [each.value for each in Failure]
+
+
 def test_an_answer_in_between_begins_the_count_again_and_one_more_changes_nothing() -> None:
     health = Health()
     for _ in range(20):

@@ -53,10 +53,25 @@ def test_money_out_is_not_money_in_of_the_same_sum() -> None:
         (Seen(1, 6, (CODE,)), Reason.AMOUNT_DIFFERS),
         (Seen(1, 5, (OTHER,), foreign=True), Reason.WRONG_ACCOUNT),
         (Seen(1, -6, ()), Reason.UNEXPLAINED_DEBIT),
+        (Seen(1, -1, (OTHER,)), Reason.UNEXPLAINED_DEBIT),
+        (Seen(1, 0, ()), Reason.NO_REFERENCE),
     ],
 )
 def test_a_line_that_is_not_matched_says_why(line: Seen, reason: Reason) -> None:
     assert (Decision(1, None, None, reason),) == match([line], [Expected(1, "att_1", CODE, 5)])
+
+
+def test_reasons_are_called_as_the_books_and_the_finance_pages_call_them() -> None:
+    assert [
+        "by_reference",
+        "by_refund",
+        "by_hand",
+        "no_reference",
+        "not_awaited",
+        "amount_differs",
+        "wrong_account",
+        "unexplained_debit",
+    ] == [each.value for each in Reason]
 
 
 LINES = st.lists(

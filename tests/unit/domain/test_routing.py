@@ -173,6 +173,15 @@ def test_a_rule_that_is_wrong_is_named_by_its_number(rule: dict[str, object], to
         read([{"groups": GROUPS}, rule], NAMES)
 
 
+def test_the_largest_share_is_one_and_what_is_told_of_a_wrong_name_is_short() -> None:
+    (rule,) = read([{"groups": [{"vnpay": LARGEST_SHARE, "dvcqg": 0}]}], NAMES)
+    assert ((("vnpay", 1000), ("dvcqg", 0)),) == rule.groups
+    with pytest.raises(Misconfigured, match=r"at a provider x{40}$"):
+        read([{"groups": [{"x" * 41: 1}]}], NAMES)
+    with pytest.raises(Misconfigured, match=r"there is no x{100}$"):
+        read([{"groups": GROUPS, "x" * 101: 1}], NAMES)
+
+
 def test_too_many_rules_are_not_read() -> None:
     assert MOST_RULES == len(read([{"groups": GROUPS}] * MOST_RULES, NAMES))
     with pytest.raises(Misconfigured, match="more than 1000 rules"):

@@ -127,7 +127,7 @@ def test_the_mark_tells_in_from_out_also_for_reversals(mark: str, sign: int) -> 
     assert expected == [line.amount_vnd for line in statement.lines]
 
 
-def test_two_equal_lines_stay_two_x35() -> None:
+def test_x35_two_equal_lines_stay_two() -> None:
     booking = ":61:2511241124C100000,NTRFREF//B1\n:86:LP HO SO"
     first, second = parse(_with(booking, booking, closing=1_200_000)).lines
     assert (first.line_no, second.line_no) == (1, 2)
