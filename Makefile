@@ -50,7 +50,7 @@ tests: $(STAMP)
 contract-table: $(STAMP)
 	PYTHONPATH=. $(BIN)/python tests/contract/table.py
 
-# half an hour: small faults in the code of the money, and which of them the tests let live; NAMES=vnpay for some
+# twenty minutes: small faults in the code of the money, and which of them the tests let live; NAMES=vnpay for some
 mutation: $(STAMP)
 	$(BIN)/python tests/mutation $(NAMES)
 

@@ -158,6 +158,12 @@ def test_a_code_with_one_changed_character_is_refused(transfer: Transfer, data: 
         vietqr.parse(payload[:at] + other + payload[at + 1 :])
 
 
+def test_a_crc_under_another_tag_is_none() -> None:
+    body = VECTORS["vietqr_bad_crc"]["payload"][:-8] + "6204"
+    with pytest.raises(Malformed, match="ends with its CRC"):
+        vietqr.parse(body + bitwise_crc(body.encode()))
+
+
 def test_a_wrong_crc_is_refused() -> None:
     with pytest.raises(Malformed):
         vietqr.parse(VECTORS["vietqr_bad_crc"]["payload"])

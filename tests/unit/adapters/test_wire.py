@@ -191,6 +191,7 @@ def test_a_refusal_carries_its_status_as_code(status: int) -> None:
         ("https://a.example/x?y=1", False, True),
         ("http://127.0.0.1:8182/x", True, True),
         ("http://127.0.0.1:8182/x", False, False),
+        ("https://a.example/x", True, True),
         ("javascript:alert(1)", True, False),
         ("//a.example/x", True, False),
         ("https:///x", False, False),

@@ -213,6 +213,20 @@ def test_a_debit_balance_is_negative() -> None:
     assert expected == (statement.opening_vnd, statement.closing_vnd)
 
 
+@pytest.mark.parametrize(
+    "field", [":13D:2511240830+0700", ":21:X", ":34F:VND0", ":64:C251124VND5,", ":90C:1VND5,", ":90D:0VND0,"]
+)
+def test_what_a_bank_adds_for_information_changes_nothing(field: str) -> None:
+    bare = _with(":61:251124C5,NTRFREF", closing=1_000_005)
+    assert parse(bare) == parse(bare.replace(b":61:", f"{field}\n:61:".encode()))
+
+
+@pytest.mark.parametrize(("usual", "other"), [(b":25:", b":25P:"), (b":28C:", b":28:")])
+def test_the_older_and_the_longer_name_of_a_field_are_read_alike(usual: bytes, other: bytes) -> None:
+    bare = _with(":61:251124C5,NTRFREF", closing=1_000_005)
+    assert parse(bare) == parse(bare.replace(usual, other))
+
+
 def test_a_day_without_a_line_is_a_statement() -> None:
     expected = ()
     assert expected == parse(_with(closing=1_000_000)).lines
@@ -281,6 +295,8 @@ def test_a_page_that_is_missing_doubled_or_foreign_is_malformed(pages: tuple[str
         (":25:0123456789", ":25:"),
         (":25:0123456789\r\n", ""),
         (":28C:00328/001", ":28C:A"),
+        (":28C:00328/001\r\n", ":28C:00328/001\r\n2\r\n"),
+        ("VND1130000,\r\n", "VND1130000,\r\n5,\r\n"),
         (":20:251124STM0001\r\n", ""),
         (":62F:C251124VND1130000,\r\n", ""),
         ("{4:\r\n", "{4:\r\nhello\r\n"),
