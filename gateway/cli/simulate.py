@@ -4,6 +4,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,13 +28,22 @@ def _simulate(given: Namespace) -> int:
     results = []
     with TemporaryDirectory(prefix="cong4-sim-") as folder:
         for seed in range(given.seed, given.seed + given.seeds):
-            told = simulate(Wanted(seed, given.days, given.provider, given.per_day), Path(folder))
+            wanted = Wanted(seed, given.days, given.provider, given.per_day)
+            told = simulate(wanted, Path(folder), partial(_day, seed, given.days))
             results.append(told)
             if given.seeds > 1 or not told["ok"]:
                 _tell({**told, "step": "world"}, as_json=given.json)
     summary = results[0] if given.seeds == 1 else _together(results)
     _tell(summary, as_json=given.json)
     return 0 if summary["ok"] else 1
+
+
+def _day(seed: int, days: int, day: int) -> None:
+    """Where it is, for somebody who waits at a terminal."""
+    if sys.stderr.isatty():
+        done = "█" * day + "·" * (days - day)
+        end = "\n" if day == days else ""
+        print(f"\rseed {seed} {done[:60]} day {day} of {days}", end=end, file=sys.stderr, flush=True)
 
 
 def _together(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """One simulated world from its seed: built, lived through, and audited."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -55,9 +55,10 @@ class Life:
     steps: int = 0
     numbers: int = 0
 
-    def live(self) -> None:
+    def live(self, on_day: Callable[[int], None] = lambda _: None) -> None:
         """The days that were asked for, and one more in which nobody new comes."""
         for day in range(self.wanted.days):
+            self.agenda.put(START + day * DAY, partial(on_day, day + 1))
             self._plan(START + day * DAY)
         for day in range(self.wanted.days + 1):
             self._plan_office(START + day * DAY)
@@ -128,11 +129,14 @@ class Life:
         self.worker.turn()
 
 
-def simulate(wanted: Wanted, var: Path) -> dict[str, Any]:
-    """Live through one world; what is to be told of it. Raises `Misconfigured` for a provider that there is not."""
+def simulate(wanted: Wanted, var: Path, on_day: Callable[[int], None] = lambda _: None) -> dict[str, Any]:
+    """Live through one world; what is to be told of it. `on_day` hears of each day that begins.
+
+    Raises `Misconfigured` for a provider that there is not.
+    """
     began = time.monotonic()
     with life(wanted, var) as lived:
-        lived.live()
+        lived.live(on_day)
         found = audit.look(lived.place.house, lived.office.truth, lived.office.accounts)
         return {
             "step": "summary",
