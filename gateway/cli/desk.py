@@ -3,14 +3,16 @@
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
-from gateway.cli.command import Command, agencies_of, opened, say_json, vnd, with_json
-from gateway.cli.refund import clerk
+from gateway.cli.command import Command, agencies_of, opened, read_file, say_json, vnd, with_json
+from gateway.cli.refund import PROOF_BYTES, clerk
 from gateway.domain.errors import Malformed
 from gateway.ports import Method, Taking
-from gateway.service import breaks, desk
+from gateway.service import breaks, desk, unclear
 from gateway.service.show import moment
 from gateway.store import obligations
+from gateway.store import payments as payment_store
 from gateway.store.payments import Payment
 from gateway.wiring import now
 
@@ -146,6 +148,44 @@ def _owed(given: Namespace) -> int:
     return 0
 
 
+def _tries(given: Namespace) -> int:
+    with opened() as here, here.engine.connect() as connection:
+        found = payment_store.unclear_attempts(connection, MOST_SHOWN)
+    if given.json:
+        rows = [
+            {
+                "id": each.id,
+                "order_code": order_code,
+                "reference": each.reference,
+                "provider": each.provider,
+                "asked_vnd": each.asked_vnd,
+                "state": each.state,
+                "created_at": moment(each.created_at),
+            }
+            for each, order_code in found
+        ]
+        say_json({"tries": rows})
+        return 0
+    for each, order_code in found:
+        print(f"{each.id}  {order_code}  {each.provider}  {each.reference}  {each.state}")
+    if not found:
+        print("no try is unclear")
+    return 0
+
+
+def _settle_try(given: Namespace) -> int:
+    by, proof = clerk(given), read_file(given.proof, PROOF_BYTES)
+    with opened() as here:
+        return _told(unclear.settle_not_paid(here.context, given.id, by=by, proof=proof, now=now()))
+
+
+def _settle_try_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="the try, as `tries list` tells it")
+    parser.add_argument("--not-paid", required=True, action="store_true", help="its provider took no money")
+    parser.add_argument("--by", required=True, metavar="NAME", help="the account name of whoever says so")
+    parser.add_argument("--proof", required=True, type=Path, metavar="FILE", help="the provider's word")
+
+
 COMMANDS: Sequence[Command] = (
     Command(
         ("desk", "take"),
@@ -174,6 +214,16 @@ COMMANDS: Sequence[Command] = (
         "breaks forward 4712 obl_0190… --account 0123456789 --by ketoan.hoa",
         _pass_on,
         _pass_on_arguments,
+    ),
+    Command(
+        ("tries", "list"), "tries that are unclear, oldest first", "tries list --json", _tries, with_json
+    ),
+    Command(
+        ("tries", "settle"),
+        "an unclear try brought no money, by its provider's word; keeps the proof",
+        "tries settle att_0190… --not-paid --by ketoan.hoa --proof thu.pdf",
+        _settle_try,
+        _settle_try_arguments,
     ),
     Command(
         ("owed", "list"),

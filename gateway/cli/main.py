@@ -43,6 +43,7 @@ NOUNS: Mapping[str, str] = {
     "refund": "money to be given back",
     "desk": "money taken over the desk",
     "breaks": "lines of the statement that nothing explains",
+    "tries": "tries at providers that are unclear",
     "owed": "what is to be given back or still missing",
     "statement": "the bank's statements",
     "jobs": "what runs behind",

@@ -75,7 +75,7 @@ def _settle(context: Context, connection: Connection, event: spine.Event) -> Non
 def _owe_back(connection: Connection, case: case_store.Case, event: spine.Event) -> bool:
     """Money after a cancellation, for a case that ended without a result, or for lines that were paid already.
 
-    Whether any of it goes back.
+    Whether all of it goes back, so that nothing is left to be passed on.
     """
     payment = payment_store.find(connection, event.subject_id, lock=True)
     attempt = payment_store.find_attempt(connection, str(event.data["attempt_id"]))
@@ -91,7 +91,7 @@ def _owe_back(connection: Connection, case: case_store.Case, event: spine.Event)
         number = str(event.data.get("number") or attempt.provider_ref or attempt.reference)
         due_at = event.recorded_at + OWED_BACK_WITHIN
         payment_store.owe_back(connection, payment, attempt.provider, number, due_vnd, due_at)
-    return due_vnd > 0
+    return due_vnd >= received_vnd
 
 
 def _owe_on(context: Context, connection: Connection, event: spine.Event) -> None:

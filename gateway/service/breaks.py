@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from sqlalchemy import Connection
+
 from gateway.domain import ledger
 from gateway.domain.codes import order_code_of
 from gateway.domain.errors import Forbidden, NotFound, Unsupported
-from gateway.domain.matching import Decision, Reason
+from gateway.domain.matching import Decision, Reason, references_in
 from gateway.service import found_money, lines, notices, tries
 from gateway.service.context import Context
 from gateway.store import finance as store
@@ -41,11 +43,11 @@ def assign(
 ) -> payment_store.Payment:
     """Money of a break is for this order: counted there, whatever the sum, and matched with its line.
 
+    Where the line names a try of the order it is that try's money, so that its provider's own word, when it comes after
+    all, is the same money and no other.
+
     Raises `NotFound` (line or order), `Forbidden` (money that went out, another account's order), `Unsupported`.
     """
-    provider = notices.transfers(context.providers)
-    if provider is None:
-        raise Unsupported("no provider of transfers is configured: GATEWAY_PROVIDERS has no vietqr")
     with context.engine.begin() as connection:
         store.lock_books(connection, account)
         known = store.open_lines(connection, account).get(line_id)
@@ -55,7 +57,7 @@ def assign(
         line, was_break = known
         if line.amount_vnd <= 0 or context.agency(payment.agency_code).account != account:
             raise Forbidden("money that went out, or an order that is paid elsewhere, is not explained so")
-        attempt = tries.ensure(context, connection, payment, provider, now, cause=f"break:{line.id}")
+        attempt = _try_of(context, connection, payment, line, now)
         if not found_money.record(connection, line, attempt, by, now):
             raise Forbidden("this money was counted before")
         money = lines.known(connection, account, [payment.agency_code])
@@ -65,6 +67,29 @@ def assign(
         changed = payment_store.find(connection, payment.id)
     assert changed is not None
     return changed
+
+
+def _try_of(
+    context: Context,
+    connection: Connection,
+    payment: payment_store.Payment,
+    line: store.Line,
+    now: datetime,
+) -> payment_store.Attempt:
+    """The try that a line names; of several that share the name the one whose provider can still tell of it."""
+    known = payment_store.attempts_of(connection, payment.id)
+    text = lines.text_of(context, line)
+    named = references_in(text, {payment.order_code: frozenset(each.reference for each in known)})
+    mine = [each for each in known if each.reference in named]
+    mine.sort(
+        key=lambda each: (not notices.may_tell(context.providers.get(each.provider), each), each.number)
+    )
+    if mine:
+        return mine[0]
+    provider = notices.transfers(context.providers)
+    if provider is None:
+        raise Unsupported("no provider of transfers is configured: GATEWAY_PROVIDERS has no vietqr")
+    return tries.ensure(context, connection, payment, provider, now, cause=f"break:{line.id}")
 
 
 def pass_on(

@@ -73,11 +73,20 @@ def whose(
     assert payment is not None
     known = [each for each in store.attempts_of(connection, payment.id) if each.reference == references[0]]
     if known:
+        if any(may_tell(context.providers.get(each.provider), each) for each in known):
+            return (
+                None  # two providers go by this reference, and one of them will tell whether it is its money
+            )
         return next(
             (each for each in known if _counts(context.providers.get(each.provider), each, counts)), None
         )
     name = transfers(context.providers)
     return None if name is None else tries.ensure(context, connection, payment, name, now, cause=cause)
+
+
+def may_tell(provider: PaymentProvider | None, attempt: store.Attempt) -> bool:
+    """Whether a try is open at a provider that can be asked about it."""
+    return provider is not None and Capability.QUERY in provider.capabilities and attempt.state in tries.OPEN
 
 
 def _counts(

@@ -41,8 +41,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "payment.expired": ("Yêu cầu thanh toán đã hết hạn", "A request to pay has expired"),
     "payment.cancelled": ("Yêu cầu thanh toán đã hủy", "A request to pay was cancelled"),
     "payment.double_paid": (
-        "Đã nhận tiền hai lần, khoản thừa sẽ được hoàn lại",
-        "Paid twice; the surplus will be given back",
+        "Đã nhận thừa tiền, khoản thừa sẽ được hoàn lại",
+        "More was paid than asked for; the surplus will be given back",
     ),
     "payment.part_paid": (
         "Đã nhận một phần tiền, phần còn thiếu xin nộp tiếp",
@@ -85,6 +85,20 @@ NEXT: Mapping[CaseState, tuple[str, str]] = {
 }
 
 
+_LATE = (
+    "Đã nhận một phần tiền sau khi yêu cầu hết hiệu lực, sẽ được hoàn lại",
+    "A part of the money came after the request had ended; it will be given back",
+)
+PART_WORDS: Mapping[tuple[str, str | None], tuple[str, str]] = {
+    ("payment.part_paid", "cancelled"): _LATE,
+    ("payment.part_paid", "expired"): _LATE,
+    ("payment.part_paid", "paid"): (
+        "Đã nhận phần tiền còn thiếu",
+        "The missing part of the money was received",
+    ),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     at: datetime
@@ -104,7 +118,12 @@ def steps(context: Context, case: store.Case) -> list[Step]:
     """What happened, oldest first."""
     with context.engine.connect() as connection:
         events = spine.of_case(connection, case.case_code)
-    return [Step(event.occurred_at, *WORDS[event.type]) for event in events if event.type in WORDS]
+    return [Step(event.occurred_at, *_words(event)) for event in events if event.type in WORDS]
+
+
+def _words(event: spine.Event) -> tuple[str, str]:
+    """A part that came means another thing when nothing more was asked for, or when it completed what was missing."""
+    return PART_WORDS.get((event.type, event.to_state), WORDS[event.type])
 
 
 def next_step(state: CaseState) -> tuple[str, str] | None:

@@ -10,12 +10,14 @@ from psycopg import Connection as PgConnection
 from psycopg.errors import UniqueViolation
 from psycopg.rows import dict_row
 from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from gateway.domain.machine import sources
 from gateway.domain.payment import (
     ATTEMPT_TABLE,
     TABLE,
     AttemptEvent,
+    AttemptState,
     PaymentEvent,
     PaymentState,
 )
@@ -289,18 +291,16 @@ def attempts_of(connection: Connection, payment_id: str) -> Sequence[Attempt]:
     return [Attempt(**row) for row in connection.execute(query).mappings()]
 
 
-def open_qr(connection: Connection, payment_ids: Sequence[str]) -> Mapping[str, str]:
-    """The QR code that each of these payments shows now, if its newest try shows one of the sum that is owed."""
-    rows = connection.execute(
-        text(
-            "SELECT DISTINCT ON (a.payment_id) a.payment_id, CASE WHEN a.state = 'sent' "
-            "AND a.asked_vnd = p.amount_vnd - (p.paid_vnd - p.refunded_vnd) THEN a.qr_payload END AS payload "
-            "FROM attempts a JOIN payments p ON p.id = a.payment_id WHERE a.payment_id = ANY (:ids) "
-            "ORDER BY a.payment_id, a.number DESC"
-        ),
-        {"ids": list(payment_ids)},
+def newest_attempts(connection: Connection, payment_ids: Sequence[str]) -> Mapping[str, Attempt]:
+    """The newest try of each of these payments, by the payment's id."""
+    query = (
+        select(*_ATTEMPT_COLUMNS)
+        .ext(distinct_on(attempts.c.payment_id))
+        .where(attempts.c.payment_id.in_(payment_ids))
+        .order_by(attempts.c.payment_id, attempts.c.number.desc())
     )
-    return {row.payment_id: row.payload for row in rows if row.payload is not None}
+    found = [Attempt(**row) for row in connection.execute(query).mappings()]
+    return {each.payment_id: each for each in found}
 
 
 def find_attempt(connection: Connection, attempt_id: str) -> Attempt | None:
@@ -346,12 +346,27 @@ def unknown_money(connection: Connection) -> Sequence[tuple[str, int, int, datet
     """Money whose fate is not known, by provider: name, how many, their sum in VND, and the oldest's time."""
     rows = connection.execute(
         text(
-            "SELECT a.provider, count(*) AS many, sum(p.amount_vnd)::bigint AS vnd, min(a.created_at) AS oldest "
-            "FROM attempts a JOIN payments p ON p.id = a.payment_id "
+            "SELECT a.provider, count(*) AS many, sum(coalesce(a.asked_vnd, p.amount_vnd))::bigint AS vnd, "
+            "min(a.created_at) AS oldest FROM attempts a JOIN payments p ON p.id = a.payment_id "
             "WHERE a.state IN ('unknown', 'intended') GROUP BY a.provider ORDER BY a.provider"
         )
     )
     return [(row.provider, int(row.many), int(row.vnd), row.oldest) for row in rows]
+
+
+def unclear_attempts(connection: Connection, limit: int) -> Sequence[tuple[Attempt, str]]:
+    """The tries that are unclear, oldest first, each with the order code of its payment."""
+    query = (
+        select(*_ATTEMPT_COLUMNS, payments.c.order_code)
+        .join(payments, payments.c.id == attempts.c.payment_id)
+        .where(attempts.c.state.in_([AttemptState.UNKNOWN.value, AttemptState.INTENDED.value]))
+        .order_by(attempts.c.created_at)
+        .limit(limit)
+    )
+    rows = connection.execute(query).mappings()
+    return [
+        (Attempt(**{name: row[name] for name in Attempt.__slots__}), str(row["order_code"])) for row in rows
+    ]
 
 
 def count_by_state(connection: Connection) -> Mapping[str, int]:

@@ -102,6 +102,13 @@ WAITS_FOR_MONEY = Wording(
     waits=True,
 )
 """Where the next step is the citizen's, and we show him how."""
+PART_RECEIVED = Wording(
+    "Đã nhận một phần, xin nộp phần còn thiếu",
+    "A part was received; please pay the rest",
+    "Phần đã nộp được ghi nhận. Chọn một cách bên dưới để nộp phần còn thiếu.",
+    "What you paid is counted. Choose a way below to pay the rest.",
+)
+"""Where a part has come and no code is shown for the rest."""
 assert set(WORDS) == set(PublicPayment), "every public state is put in words"
 
 
@@ -121,9 +128,8 @@ class View:
     goes_back: bool
 
 
-def _view(state: PaymentState, *, has_problem: bool) -> View:
-    waits = WORDS[rules.PUBLIC[state]].waits
-    can_pay = PaymentEvent.START in allowed(rules.TABLE, state)
+def _view(words: Wording, *, can_pay: bool, has_problem: bool) -> View:
+    waits = words.waits
     chooses = has_problem or "again" in request.args
     return View(
         form=can_pay and (chooses or not waits),
@@ -139,20 +145,28 @@ def _page(payment: store.Payment, problem: str | None = None, status: int = 200)
     state = PaymentState(payment.state)
     with shared.engine.connect() as connection:
         receipt = receipt_store.live_of(connection, payment.id) if payment.paid_at else None
-        code = ways.current(shared, payment, list(store.attempts_of(connection, payment.id)))
+        code = ways.current(shared, payment, store.attempts_of(connection, payment.id))
         offered = routing.offered(shared, connection, payment, shared.clock())
-    words, left_vnd = WORDS[rules.PUBLIC[state]], tries.left_vnd(payment)
+    left_vnd = tries.left_vnd(payment)
+    received_vnd = payment.paid_vnd - payment.refunded_vnd
+    can_pay = PaymentEvent.START in allowed(rules.TABLE, state)
+    words = WORDS[rules.PUBLIC[state]]
     way = ways.shown(shared, payment, code) if code is not None and words.waits else None
+    if way is not None:
+        words = WAITS_FOR_MONEY
+    elif received_vnd > 0 and can_pay:
+        words = PART_RECEIVED
     page = render_template(
         "pay.html",
         payment=payment,
-        words=words if way is None else WAITS_FOR_MONEY,
-        view=_view(state, has_problem=problem is not None),
+        words=words,
+        view=_view(words, can_pay=can_pay, has_problem=problem is not None),
         way=way,
         providers=[(name, ways.name_of(name)) for name in offered],
         lines=[(line["kind"], line["name"], format_vnd(line["amount_vnd"])) for line in payment.lines],
         total=format_vnd(payment.amount_vnd),
-        received=format_vnd(payment.amount_vnd - left_vnd) if 0 < left_vnd < payment.amount_vnd else None,
+        received=format_vnd(received_vnd) if received_vnd > 0 and left_vnd > 0 else None,
+        can_pay=can_pay,
         left=format_vnd(left_vnd),
         receipt_number=receipt.receipt_number if receipt and receipt.state == "issued" else None,
         wait_s=WAIT_S,
@@ -179,7 +193,7 @@ def qr_image(token: str) -> Response:
     """The QR code of the try that is open, as a picture with its quiet zone."""
     payment, shared = _find(token), web().context
     with shared.engine.connect() as connection:
-        code = ways.current(shared, payment, list(store.attempts_of(connection, payment.id)))
+        code = ways.current(shared, payment, store.attempts_of(connection, payment.id))
     if code is None or code.qr_payload is None:
         raise NotFound("no QR code is to be shown now")
     picture = BytesIO()

@@ -1,5 +1,6 @@
 """How each way to pay is called and what the citizen does there, in words that can be read aloud."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.ports import Capability
@@ -40,7 +41,9 @@ def name_of(provider: str) -> str:
     return NAMES.get(provider, provider)
 
 
-def current(context: Context, payment: store.Payment, attempts: list[store.Attempt]) -> store.Attempt | None:
+def current(
+    context: Context, payment: store.Payment, attempts: Sequence[store.Attempt]
+) -> store.Attempt | None:
     """The newest open try that shows a code, if it can still be paid and shows the sum that is owed."""
     last = next((each for each in reversed(attempts) if each.state in tries.OPEN), None)
     if last is None or last.asked_vnd not in {None, tries.left_vnd(payment)}:

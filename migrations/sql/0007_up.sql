@@ -77,6 +77,7 @@ DECLARE
     _type text;
     _asked_vnd bigint;
     _missing_vnd bigint;
+    _short_vnd bigint;
     _happened_at timestamptz := least(coalesce(_occurred_at, _received_at), _received_at);
 BEGIN
     SELECT a.* INTO att FROM attempts a WHERE a.provider = _provider AND a.reference = _reference;
@@ -106,9 +107,12 @@ BEGIN
 
     _answer := CASE
         WHEN att.id IS NULL THEN 'unknown_order'
-        -- what is told again is told of the sum that was asked for then
-        WHEN _outcome = 'paid' AND att.state = 'succeeded' AND att.provider_ref = _provider_ref
-             AND att.paid_vnd = _amount_vnd AND _currency = 'VND' THEN 'duplicate'
+        -- what is told again is told of the sum that was asked for then, which may be another one now
+        WHEN _outcome = 'paid' AND att.state = 'succeeded' AND _currency = 'VND' AND (
+             (att.provider_ref = _provider_ref AND att.paid_vnd = _amount_vnd)
+             OR EXISTS (SELECT FROM events e WHERE e.case_code = pay.case_code AND e.subject_id = pay.id
+                        AND e.data ->> 'attempt_id' = att.id AND e.data ->> 'number' = _provider_ref
+                        AND (e.data ->> 'amount_vnd')::bigint = _amount_vnd)) THEN 'duplicate'
         WHEN _outcome = 'paid' AND (coalesce(_amount_vnd, 0) <= 0 OR _currency <> 'VND') THEN 'wrong_amount'
         WHEN NOT _any_amount AND _amount_vnd IS NOT NULL AND _amount_vnd <> _asked_vnd THEN 'wrong_amount'
         -- one number is one transaction: money that is counted for another try is not counted a second time
@@ -155,7 +159,14 @@ BEGIN
     IF _outcome = 'paid' THEN
         _to_state := pay.state;
         _missing_vnd := pay.amount_vnd - (pay.paid_vnd - pay.refunded_vnd + _amount_vnd);
-        _type := CASE WHEN NOT pay.state = ANY (_pay_from) THEN 'payment.double_paid'
+        IF NOT pay.state = ANY (_pay_from) THEN
+            -- a refund of a part may have left something missing though it was paid: that comes first
+            SELECT sum(amount_vnd) INTO _short_vnd FROM obligations
+            WHERE payment_id = pay.id AND kind = 'shortfall' AND settled_at IS NULL;
+            _missing_vnd := coalesce(_short_vnd - _amount_vnd, _missing_vnd);
+        END IF;
+        _type := CASE WHEN _short_vnd IS NOT NULL THEN 'payment.part_paid'
+                      WHEN NOT pay.state = ANY (_pay_from) THEN 'payment.double_paid'
                       WHEN _missing_vnd > 0 THEN 'payment.part_paid' ELSE 'payment.succeeded' END;
         IF _type = 'payment.succeeded' THEN
             UPDATE payments SET state = 'paid', version = version + 1, paid_vnd = paid_vnd + _amount_vnd,
@@ -187,7 +198,7 @@ BEGIN
                    _provider, coalesce(_provider_ref, _reference), 'finance', _received_at + interval '5 days',
                    CASE kind WHEN 'part' THEN _received_at END
             FROM (SELECT CASE WHEN _type = 'payment.double_paid' OR _missing_vnd < 0 THEN 'refund_due'
-                              WHEN _type = 'payment.succeeded' THEN 'part'
+                              WHEN _type = 'payment.succeeded' OR _missing_vnd = 0 THEN 'part'
                               WHEN pay.state = ANY (_over) THEN 'part_unused'
                               ELSE 'shortfall' END AS kind) AS owed;
         END IF;

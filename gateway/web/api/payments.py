@@ -16,6 +16,7 @@ from gateway.service.attempts import Guest
 from gateway.store import payments as store
 from gateway.store import receipts as receipt_store
 from gateway.store import refunds as refund_store
+from gateway.web import ways
 from gateway.web.api.models import AttemptIn, AttemptOut, PaymentIn, PaymentOut, PaymentPage
 from gateway.web.auth import caller
 from gateway.web.context import web
@@ -49,11 +50,17 @@ def _all_shown(found: Sequence[store.Payment]) -> list[dict[str, object]]:
         numbers = receipt_store.issued_numbers(connection, paid) if paid else {}
         left = refund_store.refundable_vnd(connection, paid) if paid else {}
         waiting = [each.id for each in found if each.state == PaymentState.PENDING]
-        codes = store.open_qr(connection, waiting) if waiting else {}
+        newest = store.newest_attempts(connection, waiting) if waiting else {}
     return [
-        show.payment(shared, each, numbers.get(each.id), left.get(each.id, 0), codes.get(each.id))
+        show.payment(shared, each, numbers.get(each.id), left.get(each.id, 0), _qr(each, newest.get(each.id)))
         for each in found
     ]
+
+
+def _qr(payment: store.Payment, newest: store.Attempt | None) -> str | None:
+    """The QR code that the payment's page shows now."""
+    code = None if newest is None else ways.current(web().context, payment, [newest])
+    return None if code is None else code.qr_payload
 
 
 @blueprint.post("")
