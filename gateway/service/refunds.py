@@ -195,6 +195,7 @@ def succeed(
     finance_store.post(connection, event_id, booked_on, ledger.move(collected, out_of, refund.amount_vnd))
     version = store.count_in(connection, payment.id, refund.amount_vnd)
     store.settle_obligations(connection, payment.id, refund.amount_vnd, now)
+    store.less_to_pass_on(connection, payment.id, now)
     store.still_missing(connection, payment.id, refund.id, now + MISSING_WITHIN)
     spine.append(
         connection,

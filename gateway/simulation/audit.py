@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 from gateway.domain import ledger
 from gateway.domain.matching import Reason
@@ -37,8 +38,8 @@ class Finding:
         self.unexplained_vnd += abs(vnd)
 
 
-def look(house: House, truth: Truth, accounts: Sequence[str]) -> Finding:
-    """Hold everything that the gateway knows against what happened at the bank."""
+def look(house: House, truth: Truth, accounts: Sequence[str], until: date) -> Finding:
+    """Hold everything that the gateway knows against what happened at the bank; `until` is the last statement's day."""
     found = Finding()
     with house.engine.connect() as connection:
         payments, refunds = store.payments(connection), store.refunds(connection)
@@ -48,7 +49,8 @@ def look(house: House, truth: Truth, accounts: Sequence[str]) -> Finding:
     _count(found, payments, refunds, odd)
     _money_in(found, truth, payments, odd)
     _money_out(found, truth, refunds)
-    _books(found, truth, books, accounts)
+    _owed(found, payments)
+    _books(found, truth.balance_vnd(until), books, accounts)
     found.duplicates += len(again)
     for subject in again:
         found.trouble(f"{subject} happened twice, or was undone")
@@ -72,6 +74,7 @@ def _count(
 def _money_in(found: Finding, truth: Truth, payments: Sequence[store.Held], odd: Sequence[store.Odd]) -> None:
     """Of each order: what came, and what is known; a difference is a break, or is still being asked about."""
     named, nameless_vnd = truth.received()
+    not_awaited = truth.lines_of([each.line_id for each in odd if each.reason == Reason.NOT_AWAITED])
     by_reason: Counter[str] = Counter()
     for each in odd:
         if each.amount_vnd > 0:
@@ -89,15 +92,27 @@ def _money_in(found: Finding, truth: Truth, payments: Sequence[store.Held], odd:
                 continue
             found.duplicates += 1
             found.trouble(words, missing_vnd)
-        elif payment.asked_later or payment.state == PaymentState.UNKNOWN:
+        elif payment.asked_later or payment.told:
             found.unknown += 1
-        elif by_reason[Reason.NOT_AWAITED] >= missing_vnd:
-            by_reason[Reason.NOT_AWAITED] -= missing_vnd  # a person has it before him
+        elif missing_vnd in not_awaited.get(payment.order_code, ()):
+            continue  # a person has it before him, as a break
         else:
             found.trouble(words, missing_vnd)
     if by_reason[Reason.NO_REFERENCE] != nameless_vnd:
         differ_vnd = by_reason[Reason.NO_REFERENCE] - nameless_vnd
         found.trouble("breaks without a code are not what came without one", differ_vnd)
+
+
+def _owed(found: Finding, payments: Sequence[store.Held]) -> None:
+    """Nobody is promised more than came for him, and what is missing is what is missing."""
+    for payment in payments:
+        here_vnd = payment.paid_vnd - payment.refunded_vnd
+        if payment.to_leave_vnd > here_vnd:
+            found.trouble(
+                f"{payment.order_code}: {payment.to_leave_vnd} VND are to leave, {here_vnd} are here"
+            )
+        if payment.shortfall_vnd and payment.shortfall_vnd != payment.amount_vnd - here_vnd:
+            found.trouble(f"{payment.order_code}: {payment.shortfall_vnd} VND are not what is missing")
 
 
 def _money_out(found: Finding, truth: Truth, refunds: Sequence[store.Back]) -> None:
@@ -117,9 +132,9 @@ def _money_out(found: Finding, truth: Truth, refunds: Sequence[store.Back]) -> N
             found.trouble(f"{code}: {more_vnd} VND more went out than is known", more_vnd)
 
 
-def _books(found: Finding, truth: Truth, books: Mapping[str, int], accounts: Sequence[str]) -> None:
+def _books(found: Finding, balance_vnd: int, books: Mapping[str, int], accounts: Sequence[str]) -> None:
     if sum(books.values()) != 0:
         found.trouble("the ledger does not balance", sum(books.values()))
     at_bank = sum(books.get(ledger.bank_account(each), 0) for each in accounts)
-    if at_bank != truth.balance_vnd:
-        found.trouble("the ledger has another sum at the bank than the bank", at_bank - truth.balance_vnd)
+    if at_bank != balance_vnd:
+        found.trouble("the ledger has another sum at the bank than the bank", at_bank - balance_vnd)

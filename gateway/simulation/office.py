@@ -41,6 +41,8 @@ class Office:
     truth: Truth
     asked: set[str] = field(default_factory=set)
     by_hand: set[str] = field(default_factory=set)
+    closed: date = date.min
+    """The last day that was closed."""
     green: int = 0
     red: int = 0
 
@@ -116,6 +118,7 @@ class Office:
 
     def close(self, day: date) -> None:
         """The statement of a day of each account, matched, and the day closed."""
+        self.closed = day
         for account in self.accounts:
             url = f"{self.urls['bank']}/statement?account={account}&date={day.isoformat()}"
             data = self.wire.fetch(url).body

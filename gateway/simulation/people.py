@@ -29,6 +29,8 @@ SEE_OTHER = range(300, 400)
 LONGEST_WAY = 6
 OWN_BANK = "transfers"
 DESK = "counter"
+POST, POSTAGE_VND = "9988776655", 30_000
+"""The account of the post, and what a parcel costs."""
 READABLE, UNREADABLE = ("kept", "framed", "capitals", "wrapped", "glued"), ("cut", "lost")
 """What becomes of a memo: some banks change it and leave our code whole, some payers spoil it."""
 
@@ -43,6 +45,7 @@ class Habits:
     pays_twice: float = 0.05
     cancelled: float = 0.05
     after_expiry: float = 0.04
+    with_postage: float = 0.15
     too_little: float = 0.08
     too_much: float = 0.06
     spoilt_memo: float = 0.08
@@ -88,11 +91,24 @@ class People:
             magic = chance.choice(sorted(MAGIC))
             self.wire.faults[MAGIC[magic].value] += 1
             amount_vnd += magic
-        line = {"kind": "phi", "code": f"P{number}", "name": "Phí", "amount_vnd": amount_vnd}
+        lines: list[dict[str, object]] = [
+            {"kind": "phi", "code": f"P{number}", "name": "Phí", "amount_vnd": amount_vnd}
+        ]
+        if self._happens(self.habits.with_postage):
+            lines.append(
+                {
+                    "kind": "postage",
+                    "code": "CUOC",
+                    "name": "Cước",
+                    "amount_vnd": POSTAGE_VND,
+                    "account": POST,
+                }
+            )
+            amount_vnd += POSTAGE_VND
         wanted = {
             "reference": f"sim-{number}",
             "case_code": case_code,
-            "lines": [line],
+            "lines": lines,
             "payer": {"name": "Nguyễn Văn A"},
             "return_url": "https://portal.example/done",
             "expires_in_s": chance.choice((900, 3600, 86_400)),

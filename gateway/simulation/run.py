@@ -137,7 +137,7 @@ def simulate(wanted: Wanted, var: Path, on_day: Callable[[int], None] = lambda _
     began = time.monotonic()
     with life(wanted, var) as lived:
         lived.live(on_day)
-        found = audit.look(lived.place.house, lived.office.truth, lived.office.accounts)
+        found = audit.look(lived.place.house, lived.office.truth, lived.office.accounts, lived.office.closed)
         return {
             "step": "summary",
             "ok": not found.troubles and found.unexplained_vnd == 0 and found.duplicates == 0,

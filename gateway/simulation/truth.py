@@ -3,15 +3,17 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import Engine
 
 from gateway.domain.codes import find_order_codes, order_code_of
+from gateway.store import audit as audit_store
 from gateway.store import payments as payment_store
 from gateway.store import refunds as store
 from sandbox.state import Ground
 
-LINES = "SELECT id, amount_vnd, reference, memo, coalesce(cause, '') AS cause FROM bank_lines ORDER BY id"
+LINES = "SELECT id, on_date, amount_vnd, reference, memo, coalesce(cause, '') AS cause FROM bank_lines ORDER BY id"
 ASKED = "SELECT id, asked_memo FROM transfers"
 
 
@@ -20,6 +22,7 @@ class Moved:
     """Money on the agency's account. `code` is the order it is for, `readable` whether the line still says so."""
 
     id: int
+    on: date
     amount_vnd: int
     reference: str
     memo: str
@@ -45,6 +48,7 @@ class Truth:
             found.append(
                 Moved(
                     row["id"],
+                    date.fromisoformat(row["on_date"]),
                     row["amount_vnd"],
                     row["reference"],
                     row["memo"],
@@ -64,6 +68,18 @@ class Truth:
             elif each.amount_vnd > 0:
                 nameless_vnd += each.amount_vnd
         return named, nameless_vnd
+
+    def lines_of(self, line_ids: Sequence[int]) -> Mapping[str, Sequence[int]]:
+        """The sums of these lines of statements by the order that each names, in VND."""
+        found: dict[str, list[int]] = {}
+        with self.engine.connect() as connection:
+            told = audit_store.sums_and_numbers(connection, line_ids)
+        by_number = {f"{each.id:06d}": each for each in self.moved()}
+        for amount_vnd, number in told:
+            moved = by_number.get(number[-6:])
+            if moved is not None and moved.code is not None:
+                found.setdefault(moved.code, []).append(amount_vnd)
+        return found
 
     def number_of_refund(self, refund: store.Refund) -> str | None:
         """The provider's number of what went out for a refund, as the bank's line tells it; None: nothing did."""
@@ -91,6 +107,6 @@ class Truth:
                 out[of_refunds.get(code, code)] -= each.amount_vnd
         return out
 
-    @property
-    def balance_vnd(self) -> int:
-        return sum(each.amount_vnd for each in self.moved())
+    def balance_vnd(self, until: date) -> int:
+        """What the statements up to this day come to: what moved in the night after the last one stands in none."""
+        return sum(each.amount_vnd for each in self.moved() if each.on <= until)

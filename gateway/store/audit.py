@@ -8,7 +8,11 @@ from sqlalchemy import Connection, text
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A payment as it is known. `asked_later`: a question about one of its tries is on the schedule. VND."""
+    """A payment as it is known. VND.
+
+    `asked_later`: a question about one of its tries is on the schedule; `told`: an alarm has given it to a person;
+    `to_leave`: what is open to be given back or passed on; `missing`: what is said to be missing.
+    """
 
     id: str
     order_code: str
@@ -17,6 +21,9 @@ class Held:
     paid_vnd: int
     refunded_vnd: int
     asked_later: bool
+    told: bool
+    to_leave_vnd: int
+    shortfall_vnd: int
 
 
 def payments(connection: Connection) -> Sequence[Held]:
@@ -26,7 +33,12 @@ def payments(connection: Connection) -> Sequence[Held]:
             "SELECT p.id, p.order_code, p.state, p.amount_vnd, p.paid_vnd, p.refunded_vnd, "
             "EXISTS (SELECT FROM attempts a JOIN procrastinate_jobs j "
             "ON j.lock = 'query_attempt:' || a.id AND j.status IN ('todo', 'doing') "
-            "WHERE a.payment_id = p.id) AS asked_later FROM payments p ORDER BY p.id"
+            "WHERE a.payment_id = p.id) AS asked_later, EXISTS (SELECT FROM alarms l WHERE l.name = 'money_unclear' "
+            "AND (l.subject = p.id OR l.subject IN (SELECT a.id FROM attempts a WHERE a.payment_id = p.id))) AS told, "
+            "coalesce((SELECT sum(o.amount_vnd) FROM obligations o WHERE o.payment_id = p.id AND o.settled_at IS NULL "
+            "AND o.kind IN ('refund_due', 'part_unused', 'pass_on')), 0)::bigint AS to_leave_vnd, "
+            "coalesce((SELECT sum(o.amount_vnd) FROM obligations o WHERE o.payment_id = p.id AND o.settled_at IS NULL "
+            "AND o.kind = 'shortfall'), 0)::bigint AS shortfall_vnd FROM payments p ORDER BY p.id"
         )
     )
     return [Held(**row) for row in rows.mappings()]
@@ -110,3 +122,12 @@ def booked_again(connection: Connection) -> int:
             )
         ).scalar_one()
     )
+
+
+def sums_and_numbers(connection: Connection, line_ids: Sequence[int]) -> Sequence[tuple[int, str]]:
+    """The sum and the bank's number of each of these lines of statements."""
+    rows = connection.execute(
+        text("SELECT amount_vnd, bank_ref FROM statement_lines WHERE id = ANY (:ids) ORDER BY id"),
+        {"ids": list(line_ids)},
+    )
+    return [(int(row.amount_vnd), str(row.bank_ref)) for row in rows]

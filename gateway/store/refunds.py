@@ -144,6 +144,20 @@ def settle_obligations(connection: Connection, payment_id: str, amount_vnd: int,
     )
 
 
+def less_to_pass_on(connection: Connection, payment_id: str, now: datetime) -> None:
+    """What was given back cannot be passed on too: at most what is left of a payment is."""
+    connection.execute(
+        text(
+            "UPDATE obligations o SET amount_vnd = CASE WHEN p.paid_vnd > p.refunded_vnd "
+            "THEN least(o.amount_vnd, p.paid_vnd - p.refunded_vnd) ELSE o.amount_vnd END, "
+            "settled_at = CASE WHEN p.paid_vnd > p.refunded_vnd THEN NULL ELSE CAST(:now AS timestamptz) END "
+            "FROM payments p WHERE p.id = o.payment_id AND p.id = :payment_id AND o.kind = 'pass_on' "
+            "AND o.settled_at IS NULL AND o.amount_vnd > p.paid_vnd - p.refunded_vnd"
+        ),
+        {"payment_id": payment_id, "now": now},
+    )
+
+
 def still_missing(connection: Connection, payment_id: str, refund_id: str, due_at: datetime) -> None:
     """What a refund has taken from a payment that waits for its rest, or was completed meanwhile, is missing.
 

@@ -233,3 +233,27 @@ def test_unknown_money_is_what_the_try_asked_for(house: World, case_code: str) -
     before = unknown_vnd()
     assert "unknown" == house.start(payment_id, "dvcqg").state
     assert FEE_VND - 50_000 == unknown_vnd() - before
+
+
+@pytest.mark.parametrize(
+    ("back_vnd", "left"), [(230_000, []), (215_000, [("pass_on", 15_000)]), (50_000, [("pass_on", 30_000)])]
+)
+def test_what_was_given_back_is_not_passed_on_too(
+    house: World, case_code: str, back_vnd: int, left: list[tuple[str, int]]
+) -> None:
+    lines = [
+        {"kind": "phi", "code": "PHX", "name": "Phí", "amount_vnd": 200_000},
+        {"kind": "postage", "code": "PO", "name": "Cước", "amount_vnd": 30_000, "account": "9999999999"},
+    ]
+    payment_id = house.payment(case_code, lines=lines)
+    house.hear("sepay", notice(house.start(payment_id, "vietqr").reference, 230_000))
+    consume(house)
+    wanted = {
+        "reference": house.fresh("rf"),
+        "amount_vnd": back_vnd,
+        "refundable_vnd": 230_000,
+        "reason": "x",
+    }
+    refund, _ = refunds.request(house.context, house.caller, payment_id, wanted, NOW)
+    give_back(house, refund)
+    assert left == owed(house, payment_id)

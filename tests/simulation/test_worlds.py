@@ -57,7 +57,7 @@ def lived(var: Path) -> Iterator[Life]:
 
 
 def look(lived: Life) -> audit.Finding:
-    return audit.look(lived.place.house, lived.office.truth, lived.office.accounts)
+    return audit.look(lived.place.house, lived.office.truth, lived.office.accounts, lived.office.closed)
 
 
 UNDONE = (
