@@ -82,6 +82,10 @@ def register(app: procrastinate.App, context: Context) -> None:
     def query_attempt(attempt_id: str, round: int) -> None:  # noqa: A002 - the name in the job's arguments
         reports.ask_again(context, attempt_id, round, context.clock())
 
+    @app.task(name="ask_once_more", retry=retry)
+    def ask_once_more(attempt_id: str) -> None:
+        reports.ask_once_more(context, attempt_id, context.clock())
+
     @app.task(name="send_refund", retry=retry)
     def send_refund(refund_id: str) -> None:
         refund_sending.send(context, refund_id, context.clock())

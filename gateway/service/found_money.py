@@ -3,7 +3,7 @@
 A provider that can be asked tells of its money itself. One that only calls us may have called in vain, and a transfer
 by a QR code is told by a notice or by nobody; so a line that names such a try, and shows money that nothing else has
 brought, brings it. It goes by the number of its line until the provider tells of it after all, which then counts
-nothing twice (`record_report`).
+nothing twice (`record_report`). A try that failed, as its provider said, is asked about once more.
 """
 
 from collections.abc import Collection, Sequence
@@ -12,11 +12,13 @@ from datetime import datetime, time
 from sqlalchemy import Connection
 
 from gateway.domain.matching import Decision, Reason, codes_in
+from gateway.domain.payment import AttemptState
 from gateway.ports import Capability, Outcome, PaymentProvider, Report
 from gateway.service import lines, notices
 from gateway.service.cases import VIETNAM
 from gateway.service.context import Context
 from gateway.store import finance as store
+from gateway.store import jobs
 from gateway.store import payments as payment_store
 from gateway.store import reports as report_store
 from gateway.store.reports import Told
@@ -57,6 +59,7 @@ def _count(
     taken: Collection[int | None],
     now: datetime,
 ) -> bool:
+    _ask_once_more(context, connection, text)
     if store.has_twin(connection, line):
         return False  # the same transfer may have been told in other words: that is for a person
     cause = f"statement:{line.statement_id}"
@@ -65,6 +68,16 @@ def _count(
         return False
     told = store.awaited_of(connection, attempt.id, line.amount_vnd)
     return bool(set(told) - set(taken)) or record(connection, line, attempt, cause, now)
+
+
+def _ask_once_more(context: Context, connection: Connection, text: str) -> None:
+    """Nobody asks about a try that has failed, and the call that said otherwise may be lost."""
+    named = notices.payment_named(connection, text)
+    for attempt in () if named is None else notices.tries_by(connection, *named):
+        provider = context.providers.get(attempt.provider)
+        if provider is None or _cannot_be_asked(provider) or attempt.state != AttemptState.FAILED:
+            continue
+        jobs.put(connection, "ask_once_more", subject=attempt.id, args={"attempt_id": attempt.id})
 
 
 def _cannot_be_asked(provider: PaymentProvider) -> bool:

@@ -6,7 +6,7 @@ and the line of the statement is a break that a person works. A notice of anothe
 count it twice, so an account has one sender (`gateway.partners`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -64,14 +64,11 @@ def whose(
 
     None for nobody's, and for a try whose provider `counts` says no to.
     """
-    codes = codes_in(memo)
-    orders = finance_store.orders(connection, codes)
-    references = references_in(memo, {code: order.references for code, order in orders.items()})
-    if len(references) != 1 or (code := order_code_of(references[0])) not in orders:
+    named = payment_named(connection, memo)
+    if named is None:
         return None
-    payment = store.find_by_order_code(connection, str(code), lock=True)
-    assert payment is not None
-    known = [each for each in store.attempts_of(connection, payment.id) if each.reference == references[0]]
+    payment, reference = named
+    known = tries_by(connection, payment, reference)
     if known:
         if any(may_tell(context.providers.get(each.provider), each) for each in known):
             return (
@@ -82,6 +79,22 @@ def whose(
         )
     name = transfers(context.providers)
     return None if name is None else tries.ensure(context, connection, payment, name, now, cause=cause)
+
+
+def payment_named(connection: Connection, memo: str) -> tuple[store.Payment, str] | None:
+    """The one payment that a memo names, locked, and the reference of its try as it stands there."""
+    orders = finance_store.orders(connection, codes_in(memo))
+    references = references_in(memo, {code: order.references for code, order in orders.items()})
+    if len(references) != 1 or (code := order_code_of(references[0])) not in orders:
+        return None
+    payment = store.find_by_order_code(connection, str(code), lock=True)
+    assert payment is not None
+    return payment, references[0]
+
+
+def tries_by(connection: Connection, payment: store.Payment, reference: str) -> Sequence[store.Attempt]:
+    """The tries of a payment that go by a reference: one, or one at each of several providers."""
+    return [each for each in store.attempts_of(connection, payment.id) if each.reference == reference]
 
 
 def may_tell(provider: PaymentProvider | None, attempt: store.Attempt) -> bool:

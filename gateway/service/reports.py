@@ -4,6 +4,7 @@ Both ways end in the same one statement (`store.reports.record`), so a late call
 never disagree about what was done.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -120,11 +121,11 @@ def _keep(
     return True
 
 
-def ask(context: Context, attempt_id: str, now: datetime) -> Asked:
+def ask(context: Context, attempt_id: str, now: datetime, ended: Collection[AttemptState] = SETTLED) -> Asked:
     """Ask a provider, by our own reference, what became of a try. A try that cannot be asked about stays as it is."""
     with context.engine.connect() as connection:
         attempt = store.find_attempt(connection, attempt_id)
-    if attempt is None or attempt.state in SETTLED:
+    if attempt is None or attempt.state in ended:
         return Asked.SETTLED
     provider = context.providers.get(attempt.provider)
     if provider is None:
@@ -147,6 +148,11 @@ def ask(context: Context, attempt_id: str, now: datetime) -> Asked:
         return Asked.OPEN if isinstance(error, Refused) else Asked.UNHEARD
     context.record(Told("query", provider.name, report, None, now))
     return Asked.SETTLED if report.outcome in {Outcome.PAID, Outcome.FAILED} else Asked.OPEN
+
+
+def ask_once_more(context: Context, attempt_id: str, now: datetime) -> None:
+    """Ask about a try that was said to have failed: something says that it brought money."""
+    ask(context, attempt_id, now, ended={AttemptState.SUCCEEDED})
 
 
 def ask_again(context: Context, attempt_id: str, round_: int, now: datetime) -> None:

@@ -94,8 +94,8 @@ def _money_in(found: Finding, truth: Truth, payments: Sequence[store.Held], odd:
             found.trouble(words, missing_vnd)
         elif payment.asked_later or payment.told:
             found.unknown += 1
-        elif missing_vnd in not_awaited.get(payment.order_code, ()):
-            continue  # a person has it before him, as a break
+        elif missing_vnd == sum(not_awaited.get(payment.order_code, ())):
+            continue  # a person has it before him, as breaks
         else:
             found.trouble(words, missing_vnd)
     if by_reason[Reason.NO_REFERENCE] != nameless_vnd:

@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 from service_bank import Day, line
-from service_wires import confirm, platform
+from service_wires import FAILED, confirm, ipn, paid_at_vnpay, platform
 from service_world import FEE_VND, World
+
+from gateway.service import reports
 
 pytestmark = pytest.mark.service
 
@@ -62,3 +64,19 @@ def test_two_successes_of_one_try_are_two_sums_and_each_finds_its_line(day: Day)
     assert [(True, FEE_VND, FEE_VND, FEE_VND)] * 2 == [
         (close.green, close.expected_vnd, close.received_vnd, close.booked_vnd) for close in closes
     ]
+
+
+def test_a_failed_try_whose_money_the_bank_shows_is_asked_about_once_more(day: Day) -> None:
+    """It succeeded after it had failed, and the call that says so is lost."""
+    world = day.world
+    payment_id = world.payment(day.case_code)
+    attempt = world.start(payment_id, "vnpay")
+    reference = attempt.reference
+    world.hear("vnpay", ipn(reference, FAILED), day.noon)
+    day.take_in(line(f"VNPAY {reference}"))
+    assert [(None, "not_awaited")] == day.reconcile()
+    assert [({"attempt_id": attempt.id}, None)] == world.jobs("ask_once_more", attempt.id)
+    world.wire.answer = paid_at_vnpay(reference)
+    reports.ask_once_more(world.context, attempt.id, day.noon)
+    assert ("paid", FEE_VND) == (world.found(payment_id).state, world.found(payment_id).paid_vnd)
+    assert [(payment_id, "by_reference")] == day.reconcile()
