@@ -5,7 +5,9 @@ SigningError
 ├── Malformed             not of the format that the standard names
 ├── Expired               genuine perhaps, but outside of the window of time that is accepted
 ├── UnknownKey            nobody here knows the key that is named
-└── ForbiddenAlgorithm    the message asks for an algorithm that its key may not be used with
+├── ForbiddenAlgorithm    the message asks for an algorithm that its key may not be used with
+├── SignerAway            the key is in a place that cannot be reached now
+└── Refused               whoever has the key says no
 
 `str(error)` is one clear sentence and never holds a key, a secret, a signature or a value of the message.
 """
@@ -33,3 +35,11 @@ class UnknownKey(SigningError):  # noqa: N818 - as above
 
 class ForbiddenAlgorithm(SigningError):  # noqa: N818 - as above
     """The message asks for an algorithm that its key may not be used with."""
+
+
+class SignerAway(SigningError):  # noqa: N818 - as above
+    """The key is in a place that cannot be reached now: a module that is not plugged in, a service that is down."""
+
+
+class Refused(SigningError):  # noqa: N818 - as above
+    """Whoever has the key says no: a wrong PIN, an owner who does not confirm."""

@@ -1,0 +1,1 @@
+"""Electronic receipts at providers: one provider, one file."""
