@@ -137,6 +137,16 @@ class Settings(BaseSettings):
     links: dict[str, str] = Field(
         default={}, description="More links of the first page, address by name: the portal, a guide."
     )
+    proof_log_name: str = Field(
+        "",
+        pattern=r"^[^\s+]{0,200}$",
+        description="Name of the proof log in its checkpoints (C2SP origin); without it public_url and /log. "
+        "It is part of every proof: choose it once.",
+    )
+    proof_log_witnesses: list[str] = Field(
+        default=[],
+        description="Public keys of the witnesses whose signatures under our checkpoints are kept: NAME+HASH+KEY.",
+    )
     log_level: str = Field("INFO", description="Least level that is logged.")
     vnpay: VnpaySettings | None = Field(None, description="VNPAY; without it this provider is not offered.")
     dvcqg: DvcqgSettings | None = Field(None, description="The national platform; as vnpay.")

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from gateway.local import ACCOUNT, PORTS, Local, running
-from gateway.service import finance
-from gateway.service.cases import VIETNAM
+from gateway.service import evidence, finance, sealing
+from gateway.service.cases import VIETNAM, Caller
+from gateway.store import cases as case_store
 from gateway.wiring import House, now
+from signing import verifier
 
 Tell = Callable[[str, bool, object], None]
 
@@ -55,6 +57,9 @@ def close(opened: House, out: Path, facts: Mapping[str, Any], tell: Tell) -> int
     finance.reconcile(opened.context, ACCOUNT, now())
     close = finance.close_day(opened.context, day, ACCOUNT, now())
     sums = f"expected {close.expected_vnd}, received {close.received_vnd}, booked {close.booked_vnd} VND"
+    container = write_evidence(opened, out, facts["first_case"])
+    proof = verifier.check(container.read_bytes(), key=opened.context.notary.key)
+    tell("evidence", True, proof.sentence())
     tell("closed", close.green, f"{day.isoformat()}: {sums}")
     shown = ("id", "provider", "state", "amount_vnd")
     summary = {
@@ -69,7 +74,21 @@ def close(opened: House, out: Path, facts: Mapping[str, Any], tell: Tell) -> int
             "receipt_json": facts["receipt_json"],
             "submission_receipt": facts["first_submission"],
             "statement": str(statement),
+            "evidence": str(container),
         },
     }
     tell("summary", close.green, summary)
     return 0 if close.green else 1
+
+
+def write_evidence(opened: House, out: Path, case_code: str) -> Path:
+    """Seal what is not sealed yet, and write the container of the case."""
+    while sealing.seal(opened.context, now()):
+        pass
+    with opened.engine.connect() as connection:
+        case = case_store.find(connection, case_code)
+    assert case is not None
+    who = Caller(case.portal_id, case.agency_code, "demo")
+    path = out / f"{case_code}.asice"
+    path.write_bytes(evidence.container(opened.context, who, case_code, with_person=True, now=now()))
+    return path

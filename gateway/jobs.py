@@ -25,6 +25,7 @@ from gateway.service import (
     receipts,
     refund_sending,
     reports,
+    sealing,
     tracking,
     webhooks,
 )
@@ -43,6 +44,7 @@ PAUSE_AFTER_ERROR_S = 1.0
 POLL_S = 1.0
 NONCE_LIFE = timedelta(minutes=20)
 CLEANING_S = 60.0
+SEALING_S = 1.0
 STOP_WAIT_S = 5.0
 FEED_ERRORS_IN_A_ROW = 10
 """More than this, and somebody has to look: parcels move and nobody here hears of it."""
@@ -146,6 +148,7 @@ def loops(context: Context, pace: Pace, stop: threading.Event) -> list[Loop]:
         for name, operator in context.operators.items()
         if PostalCapability.TRACKING_FEED in operator.capabilities
     ]
+    made.append(Loop("sealing", _sealing(context), SEALING_S, stop))
     made.append(Loop("cleaning", _cleaning(context), CLEANING_S, stop))
     return made
 
@@ -180,6 +183,14 @@ class _Feed:
             detail = f"more than {FEED_ERRORS_IN_A_ROW} turns ended in an error"
             with self._context.engine.begin() as connection:
                 alarms.raise_alarm(connection, "feed_stands", parcel_feed.feed_name(self._operator), detail)
+
+
+def _sealing(context: Context) -> Callable[[], bool]:
+    def turn() -> bool:
+        added = sealing.seal(context, context.clock())
+        return sealing.stamp(context, context.clock()) or added > 0
+
+    return turn
 
 
 def _cleaning(context: Context) -> Callable[[], bool]:

@@ -21,6 +21,7 @@ from gateway.domain import routing as routing_rules
 from gateway.domain.procedure import Procedure, from_data
 from gateway.files import FolderFiles
 from gateway.http import Door, Exchange, refuse_private
+from gateway.notary import open_notary
 from gateway.ports import Press
 from gateway.service import routing
 from gateway.service.context import Context, Schedules
@@ -38,6 +39,7 @@ from signing.certificates import SigningCertificate, ensure_certificate
 from signing.keys import Kind
 from signing.keystore import Keystore
 from signing.seal import Sealer
+from signing.signer import KeySigner
 
 HTTP, WEBHOOK, PAPER, DATA = "http", "webhook", "paper", "data"
 
@@ -119,6 +121,13 @@ def open_house(
         schedules=Schedules(settings.query_delays_s, settings.webhook_delays_s, settings.order_delays_s),
         try_life=timedelta(seconds=settings.try_life_s),
         refund_limit_vnd=settings.refund_limit_vnd,
+        notary=open_notary(
+            settings,
+            keystore,
+            bind=_binder(keystore),
+            keys=lambda: keystore.public_jwks(HTTP, WEBHOOK, PAPER),
+            now=now(),
+        ),
         clock=clock,
         entropy=entropy,
     )
@@ -159,6 +168,20 @@ def _look_at_signature(pdf: bytes) -> str:
 
 def _paper_signer(keystore: Keystore) -> SigningCertificate:
     return ensure_certificate(keystore, "receipt", subject="Cổng 4", now=now())
+
+
+def _binder(keystore: Keystore) -> Callable[[Mapping[str, bytes], datetime], bytes]:
+    @cache
+    def signer() -> KeySigner:
+        held = _paper_signer(keystore)
+        return KeySigner(held.private_key, held.certificate, held.chain)
+
+    def bind(files: Mapping[str, bytes], at: datetime) -> bytes:
+        from signing import asic
+
+        return asic.build(files, signer(), at=at)
+
+    return bind
 
 
 def _press(keystore: Keystore) -> Press:

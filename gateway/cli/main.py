@@ -13,6 +13,7 @@ from gateway.cli import (
     key,
     portal,
     process,
+    proof,
     reference,
     refund,
     simulate,
@@ -33,6 +34,7 @@ COMMANDS: Sequence[Command] = (
     *books.COMMANDS,
     *status.COMMANDS,
     *job.COMMANDS,
+    *proof.COMMANDS,
     *simulate.COMMANDS,
     *reference.COMMANDS,
 )

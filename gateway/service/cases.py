@@ -22,6 +22,7 @@ from gateway.service.context import Context
 from gateway.service.idempotency import fingerprint, same_or_conflict
 from gateway.store import cases as store
 from gateway.store import spine
+from signing.mac import sha256_hex
 
 VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 TOKEN_BYTES = 20
@@ -188,7 +189,11 @@ def submit(context: Context, caller: Caller, case_code: str, now: datetime) -> s
             raise Incomplete("hồ sơ chưa đầy đủ / the case is not complete", lacking)
         receipt = _submission_receipt(context, case, documents, now)
         values = {"submitted_at": now, "submission_receipt": receipt}
-        _move(connection, case, caller, CaseEvent.SUBMIT, now, values=values)
+        data = {
+            "documents": [{"code": each.code, "sha256": each.sha256} for each in documents],
+            "submission_receipt_sha256": sha256_hex(receipt),
+        }
+        _move(connection, case, caller, CaseEvent.SUBMIT, now, values=values, data=data)
         changed = store.find(connection, case_code)
     assert changed is not None
     return changed

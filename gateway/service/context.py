@@ -27,6 +27,26 @@ class Schedules:
 
 
 @dataclass(frozen=True, slots=True)
+class Notary:
+    """Who signs the proof log and what is taken out of it, and who else vouches for its time and its growth."""
+
+    origin: str
+    key: str
+    """The log's public key as others are given it (C2SP signed-note)."""
+    sign: Callable[[int, bytes], str]
+    """The signed checkpoint of a size and a root."""
+    bind: Callable[[Mapping[str, bytes], datetime], bytes]
+    """Files as one signed container (ASiC-E)."""
+    stamp: Callable[[bytes], bytes] | None
+    """A time-stamp token (RFC 3161) over these bytes; None without an authority. Raises `TransportError`."""
+    stamp_every: timedelta
+    keys: Callable[[], Mapping[str, Any]]
+    """Our public keys, as the JSON Web Key Set that we publish."""
+    seen_by: Callable[[str], Sequence[str]]
+    """Of a note, the lines of the witnesses that we know, checked. Raises `BadSignature`, `Malformed`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     engine: Engine
     pool: ConnectionPool[Connection[tuple[Any, ...]]]
@@ -54,6 +74,7 @@ class Context:
     try_life: timedelta
     refund_limit_vnd: int
     """A refund up to this sum needs no second person."""
+    notary: Notary
     clock: Callable[[], datetime]
     entropy: Callable[[int], bytes] = field(repr=False)
 

@@ -1,6 +1,6 @@
 """Receipts: a number is claimed with the receipt that bears it; the paper is made right after, and only once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -33,11 +33,15 @@ def issue(context: Context, payment_id: str, now: datetime) -> None:
         if store.issue(connection, receipt.id, pdf_sha256=pdf, json_sha256=data, now=now):
             payment = payment_store.find(connection, payment_id)
             assert payment is not None
-            _tell(connection, payment, receipt, pdf, now)
+            _tell(connection, payment, receipt, {"pdf_sha256": pdf, "json_sha256": data}, now)
 
 
 def _tell(
-    connection: Connection, payment: payment_store.Payment, receipt: store.Receipt, pdf: str, now: datetime
+    connection: Connection,
+    payment: payment_store.Payment,
+    receipt: store.Receipt,
+    papers: Mapping[str, str],
+    now: datetime,
 ) -> None:
     spine.append(
         connection,
@@ -53,7 +57,7 @@ def _tell(
             case_code=payment.case_code,
             from_state="numbered",
             to_state="issued",
-            data={"receipt_number": receipt.receipt_number, "payment_id": payment.id, "pdf_sha256": pdf},
+            data={"receipt_number": receipt.receipt_number, "payment_id": payment.id, **papers},
         ),
     )
 

@@ -38,3 +38,4 @@ FACTS = "receipts.facts"
 WEBHOOK_SECRET = "webhook_endpoints.secret"  # noqa: S105 - the name of a column
 MEMO = "statement_lines.memo"
 PHONE = "cases.phone"
+SALT = "salts.salt"

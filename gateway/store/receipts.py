@@ -101,6 +101,17 @@ def live_of(connection: Connection, payment_id: str) -> Receipt | None:
     return None if row is None else Receipt(**row)
 
 
+def of_case(connection: Connection, case_code: str) -> Sequence[Receipt]:
+    """Every receipt of a case that was issued, cancelled and replaced ones too, in the order of their issue."""
+    query = (
+        select(*_COLUMNS)
+        .join(payments, payments.c.id == receipts.c.payment_id)
+        .where(payments.c.case_code == case_code, receipts.c.issued_at.is_not(None))
+        .order_by(receipts.c.issued_at, receipts.c.receipt_number)
+    )
+    return [Receipt(**row) for row in connection.execute(query).mappings()]
+
+
 def issued_numbers(connection: Connection, payment_ids: Sequence[str]) -> dict[str, str]:
     """The receipt number of each of these payments that has an issued receipt."""
     query = select(receipts.c.payment_id, receipts.c.receipt_number).where(

@@ -9,6 +9,7 @@ from gateway.store.tables.cases import case_counters, case_documents, case_trans
 from gateway.store.tables.deliveries import deliveries, parcel_events
 from gateway.store.tables.finance import day_closes, ledger, matches, statement_lines, statements
 from gateway.store.tables.inbound import alarms, calls, cursors, events, inbox, nonces, portal_keys, portals
+from gateway.store.tables.log import checkpoints, leaves, log_tiles, salts
 from gateway.store.tables.payments import attempts, obligations, payments, receipt_series, receipts, refunds
 from gateway.store.tables.providers import provider_health
 from gateway.store.tables.webhooks import webhook_attempts, webhook_endpoints, webhook_messages
@@ -21,12 +22,15 @@ __all__ = [
     "case_documents",
     "case_transitions",
     "cases",
+    "checkpoints",
     "cursors",
     "day_closes",
     "deliveries",
     "events",
     "inbox",
+    "leaves",
     "ledger",
+    "log_tiles",
     "matches",
     "metadata",
     "nonces",
@@ -39,6 +43,7 @@ __all__ = [
     "receipt_series",
     "receipts",
     "refunds",
+    "salts",
     "statement_lines",
     "statements",
     "track_tries",

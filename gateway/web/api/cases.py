@@ -3,12 +3,13 @@
 import base64
 import hashlib
 import hmac
+from typing import Any
 
 from apiflask import APIBlueprint
-from flask import request
+from flask import Response, request
 
 from gateway.domain.errors import Malformed
-from gateway.service import cases, fee_changes, results, show
+from gateway.service import cases, evidence, fee_changes, results, show
 from gateway.service.cases import Caller
 from gateway.store import cases as store
 from gateway.store import spine
@@ -19,6 +20,13 @@ from gateway.web.context import web
 blueprint = APIBlueprint("cases", __name__, url_prefix="/v1/cases", tag="Cases")
 
 REPR_DIGEST = "sha-256"
+CONTAINER = "application/vnd.etsi.asic-e+zip"
+EVIDENCE_ANSWERS: dict[int | str, Any] = {
+    200: {
+        "description": "The container of the case",
+        "content": {CONTAINER: {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 
 
 def _shown(who: Caller, case_code: str) -> dict[str, object]:
@@ -96,6 +104,25 @@ def put_result(case_code: str) -> dict[str, object]:
     described = {"name": "result", "media_type": request.mimetype or "application/octet-stream"}
     kept = results.store_result(shared, who, case_code, described, content, shared.clock())
     return {"code": kept.code, "sha256": kept.sha256, "size_bytes": kept.size_bytes}
+
+
+@blueprint.get("/<case_code>/evidence")
+@blueprint.doc(responses=EVIDENCE_ANSWERS)
+def get_evidence(case_code: str) -> Response:
+    """The container that proves what happened to the case (ASiC-E), checked offline by `verify` or at `/verify`.
+
+    `person=1` opens what the submission commits to of the applicant; without it the container names nobody.
+    """
+    shared = web().context
+    with_person = request.args.get("person") == "1"
+    content = evidence.container(
+        shared, caller("read"), case_code, with_person=with_person, now=shared.clock()
+    )
+    return Response(
+        content,
+        content_type=CONTAINER,
+        headers={"Content-Disposition": f'attachment; filename="{case_code}.asice"'},
+    )
 
 
 def _checked_body() -> bytes:
