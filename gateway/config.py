@@ -4,7 +4,7 @@ Each field is described in `docs/settings.md`, which is generated from here.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -136,6 +136,25 @@ class Settings(BaseSettings):
     )
     links: dict[str, str] = Field(
         default={}, description="More links of the first page, address by name: the portal, a guide."
+    )
+    tsa_url: str = Field(
+        "", description="Address of a time-stamping authority (RFC 3161) for papers and the proof log."
+    )
+    paper_level: Literal["B-B", "B-T", "B-LT", "B-LTA"] = Field(
+        "B-B",
+        description="PAdES level of our papers. What is missing of it (an authority is down) is completed later.",
+    )
+    roots_file: Path | None = Field(
+        None, description="Root certificates (PEM) that signatures are trusted under: the national ones."
+    )
+    stamping_roots_file: Path | None = Field(
+        None, description="Root certificates (PEM) that time-stamps are trusted under."
+    )
+    signers: dict[str, dict[str, Any]] = Field(
+        default={},
+        repr=False,
+        description="Keys outside of var/keys by purpose (receipt): kind pkcs12 (path, password_file), pkcs11 (module, "
+        "token, key, pin_file) or remote (CSC API v2: url, client_id, client_secret_file, credential).",
     )
     proof_log_name: str = Field(
         "",

@@ -26,6 +26,8 @@ from gateway.ports import HttpAnswer, HttpRequest
 
 CHUNK_BYTES = 65_536
 CONNECT_TIMEOUT_S = 3.0
+SECURE, PLAIN_TOO = frozenset({"https"}), frozenset({"https", "http"})
+PORTS = {"http": 80, "https": 443}
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -44,6 +46,7 @@ class Journal(Protocol):
 class Door:
     """Sends one request at a time; safe from several threads.
 
+    `schemes` are those that are called in live mode.
     `ca_file` holds the certificates that are trusted in place of the usual ones (PEM). `exchange` carries the calls of
     a simulated world.
     """
@@ -56,7 +59,9 @@ class Door:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         ca_file: str | None = None,
         exchange: Exchange | None = None,
+        schemes: frozenset[str] = SECURE,
     ) -> None:
+        self._schemes = schemes
         self._exchange = exchange or _exchange
         self._journal = journal
         self._allow_private = allow_private
@@ -65,7 +70,7 @@ class Door:
 
     def send(self, request: HttpRequest) -> HttpAnswer:
         """The answer, whatever its status. Raises `Unreachable` or `OutcomeUnknown`."""
-        addresses = () if self._allow_private else public_addresses(request.url)
+        addresses = () if self._allow_private else public_addresses(request.url, self._schemes)
         call_id = self._journal.begin(request, self._clock())
         try:
             answer = self._exchange(request, addresses, self._ca_file)
@@ -87,14 +92,17 @@ def refuse_private(url: str) -> None:
     public_addresses(url)
 
 
-def public_addresses(url: str) -> tuple[str, ...]:
-    """The addresses of the host. Raises `Unreachable` unless `url` is https and each of them is a public one."""
+def public_addresses(url: str, schemes: frozenset[str] = SECURE) -> tuple[str, ...]:
+    """The addresses of the host. Raises `Unreachable` unless `url` is https and each of them is a public one.
+
+    `schemes` may allow plain http too, for what is signed itself.
+    """
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or 443
+        host, port = parts.hostname, parts.port or PORTS.get(parts.scheme, 443)
     except ValueError:
         raise Unreachable("the address is none that can be called") from None
-    if parts.scheme != "https" or not host:
+    if parts.scheme not in schemes or not host:
         raise Unreachable("only https addresses are called in live mode")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)

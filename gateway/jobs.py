@@ -20,8 +20,10 @@ from gateway.ports import PostalCapability, PostalOperator
 from gateway.service import (
     behind,
     deliveries,
+    legal_receipts,
     parcel_feed,
     payments,
+    receipt_changes,
     receipts,
     refund_sending,
     reports,
@@ -75,13 +77,25 @@ def make_app(database_url: str) -> procrastinate.App:
 def register(app: procrastinate.App, context: Context) -> None:
     """The tasks, by the names under which jobs are put down."""
     retry = PublishedDelays(context)
+    _money(app, context, retry)
+    _papers(app, context, retry)
 
+    @app.task(name="send_webhook", retry=retry)
+    def send_webhook(message_id: str, round: int) -> None:  # noqa: A002 - the name in the job's arguments
+        webhooks.send(context, message_id, round, context.clock())
+
+    @app.task(name="order_parcel", retry=retry)
+    def order_parcel(delivery_id: str, round: int) -> None:  # noqa: A002 - as above
+        deliveries.send_order(context, delivery_id, round, context.clock())
+
+
+def _money(app: procrastinate.App, context: Context, retry: procrastinate.BaseRetryStrategy) -> None:
     @app.task(name="expire_payment", retry=retry)
     def expire_payment(payment_id: str) -> None:
         payments.expire(context, payment_id, context.clock())
 
     @app.task(name="query_attempt", retry=retry)
-    def query_attempt(attempt_id: str, round: int) -> None:  # noqa: A002 - the name in the job's arguments
+    def query_attempt(attempt_id: str, round: int) -> None:  # noqa: A002 - as above
         reports.ask_again(context, attempt_id, round, context.clock())
 
     @app.task(name="ask_once_more", retry=retry)
@@ -96,17 +110,23 @@ def register(app: procrastinate.App, context: Context) -> None:
     def query_refund(refund_id: str, round: int) -> None:  # noqa: A002 - as above
         refund_sending.ask_again(context, refund_id, round, context.clock())
 
+
+def _papers(app: procrastinate.App, context: Context, retry: procrastinate.BaseRetryStrategy) -> None:
     @app.task(name="issue_receipt", retry=retry)
     def issue_receipt(payment_id: str) -> None:
         receipts.issue(context, payment_id, context.clock())
 
-    @app.task(name="send_webhook", retry=retry)
-    def send_webhook(message_id: str, round: int) -> None:  # noqa: A002 - as above
-        webhooks.send(context, message_id, round, context.clock())
+    @app.task(name="complete_paper", retry=retry)
+    def complete_paper(receipt_id: str, round: int) -> None:  # noqa: A002 - as above
+        receipt_changes.complete(context, receipt_id, round, context.clock())
 
-    @app.task(name="order_parcel", retry=retry)
-    def order_parcel(delivery_id: str, round: int) -> None:  # noqa: A002 - as above
-        deliveries.send_order(context, delivery_id, round, context.clock())
+    @app.task(name="follow_refund", retry=retry)
+    def follow_refund(payment_id: str) -> None:
+        receipt_changes.follow_refund(context, payment_id, context.clock())
+
+    @app.task(name=legal_receipts.TASK, retry=retry)
+    def issue_legal_receipt(legal_id: str, round: int) -> None:  # noqa: A002 - as above
+        legal_receipts.work(context, legal_id, round, context.clock())
 
 
 @dataclass(frozen=True, slots=True)

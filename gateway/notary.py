@@ -25,6 +25,7 @@ def open_notary(
     keystore: Keystore,
     *,
     bind: Callable[[Mapping[str, bytes], datetime], bytes],
+    stamp: Callable[[bytes], bytes] | None = None,
     keys: Callable[[], Mapping[str, Any]],
     now: datetime,
 ) -> Notary:
@@ -41,7 +42,7 @@ def open_notary(
         key=notes.Verifier(origin, key.public_key()).text(),
         sign=sign,
         bind=bind,
-        stamp=None,
+        stamp=stamp,
         stamp_every=STAMP_EVERY,
         keys=keys,
         seen_by=_witnesses(settings.proof_log_witnesses),

@@ -27,8 +27,8 @@ from adapters import (
 )
 from gateway.config import DvcqgSettings, Settings, VnpaySettings, VnpostSettings
 from gateway.domain.delivery import DeliveryState
-from gateway.domain.errors import Misconfigured
-from gateway.ports import Agency, HttpDoor, Party, PaymentProvider, PostalOperator
+from gateway.domain.errors import Malformed, Misconfigured
+from gateway.ports import Agency, HttpDoor, LegalSeries, Party, PaymentProvider, PostalOperator, ReceiptSeries
 from postal import vnpost_ngsp
 
 Make = Callable[[Any, HttpDoor], PaymentProvider]
@@ -165,7 +165,7 @@ def agencies(path: Path | None) -> Mapping[str, Agency]:
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
         return {row["code"]: _agency(row) for row in rows}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, Malformed) as error:
         raise Misconfigured(f"the agencies file cannot be read: {type(error).__name__}") from error
 
 
@@ -179,4 +179,14 @@ def _agency(row: Mapping[str, Any]) -> Agency:
         account_name=row["account_name"],
         tax_code=row.get("tax_code", ""),
         sender=None if sender is None else Party(**sender),
+        legal=_legal(row.get("legal_receipts")),
     )
+
+
+def _legal(given: Mapping[str, str] | None) -> LegalSeries | None:
+    """Where an agency's legal receipts are issued. Raises `Malformed` for signs that no receipt can have."""
+    if given is None:
+        return None
+    known = LegalSeries(given["provider"], given["form"], given["letters"])
+    ReceiptSeries("0000000000", known.form, known.sign_in(0))
+    return known

@@ -20,9 +20,9 @@ from gateway.config import Settings
 from gateway.domain import routing as routing_rules
 from gateway.domain.procedure import Procedure, from_data
 from gateway.files import FolderFiles
-from gateway.http import Door, Exchange, refuse_private
+from gateway.http import PLAIN_TOO, Door, Exchange, refuse_private
 from gateway.notary import open_notary
-from gateway.ports import Press
+from gateway.papers import Papers, look_at_signature
 from gateway.service import routing
 from gateway.service.context import Context, Schedules
 from gateway.store import embedded
@@ -33,13 +33,10 @@ from gateway.store.reports import Told
 from gateway.store.together import Together
 from gateway.web.app import create_app
 from gateway.web.context import Web
-from signing import errors as signing_errors
 from signing import jose, webhooks
-from signing.certificates import SigningCertificate, ensure_certificate
 from signing.keys import Kind
 from signing.keystore import Keystore
 from signing.seal import Sealer
-from signing.signer import KeySigner
 
 HTTP, WEBHOOK, PAPER, DATA = "http", "webhook", "paper", "data"
 
@@ -56,6 +53,7 @@ class House:
     database_url: str
     engine: Engine
     keystore: Keystore
+    papers: Papers
     context: Context
 
     def close(self) -> None:
@@ -93,7 +91,8 @@ def open_house(
     keystore = Keystore.open(settings.var_dir / "keys")
     journal = CallJournal(pool)
     door = Door(journal, allow_private=not settings.live, clock=clock, exchange=exchange)
-    paper_key = keystore.ensure(PAPER, Kind.P256, now=now())
+    plain = Door(journal, allow_private=not settings.live, clock=clock, exchange=exchange, schemes=PLAIN_TOO)
+    papers = Papers(settings, keystore, plain, now)
     providers = partners.providers(settings, door)
     context = Context(
         engine=engine,
@@ -103,17 +102,16 @@ def open_house(
         providers=providers,
         routes=routing_rules.read(settings.routes, routing.payable(providers)),
         operators=partners.operators(settings, door, clock),
+        receipt_providers={},
         formats={"mt940": mt940.parse},
         agencies=partners.agencies(settings.agencies_file),
         procedures=_procedures(),
         calendar=_calendar(),
         files=FolderFiles(settings.var_dir / "files"),
-        press=cache(lambda: _press(keystore)),
-        look_at_signature=_look_at_signature,
+        press=papers.press,
+        look_at_signature=lambda pdf: look_at_signature(pdf, now()),
         check_address=refuse_private if settings.live else lambda _: None,
-        sign_jws=lambda payload, typ: jose.sign_compact(
-            payload, key=paper_key.private_key, kid=paper_key.kid, typ=typ
-        ),
+        sign_jws=_jws_signer(keystore),
         sign_webhook=_webhook_signer(keystore),
         webhook_door=door,
         public_url=settings.public_url.rstrip("/"),
@@ -124,14 +122,15 @@ def open_house(
         notary=open_notary(
             settings,
             keystore,
-            bind=_binder(keystore),
+            bind=papers.bind,
+            stamp=papers.stamp(),
             keys=lambda: keystore.public_jwks(HTTP, WEBHOOK, PAPER),
             now=now(),
         ),
         clock=clock,
         entropy=entropy,
     )
-    return House(settings, url, engine, keystore, context)
+    return House(settings, url, engine, keystore, papers, context)
 
 
 def _recorder(pool: Pool) -> Callable[[Told], str]:
@@ -144,53 +143,25 @@ def _recorder(pool: Pool) -> Callable[[Told], str]:
     return Together(record).submit
 
 
-def _webhook_signer(keystore: Keystore) -> Callable[[str, datetime, bytes, bytes | None], str]:
-    key = keystore.ensure(WEBHOOK, Kind.ED25519, now=now()).private_key
-    assert isinstance(key, Ed25519PrivateKey)
+def _jws_signer(keystore: Keystore) -> Callable[[bytes, str], str]:
+    keystore.ensure(PAPER, Kind.P256, now=now())
 
-    def sign(message_id: str, at: datetime, body: bytes, secret: bytes | None) -> str:
-        return webhooks.sign(message_id=message_id, timestamp=at, body=body, secret=secret, private_key=key)
+    def sign(payload: bytes, typ: str) -> str:
+        key = keystore.current(PAPER, now=now())
+        return jose.sign_compact(payload, key=key.private_key, kid=key.kid, typ=typ)
 
     return sign
 
 
-def _look_at_signature(pdf: bytes) -> str:
-    from signing import pdf as signed_pdf
+def _webhook_signer(keystore: Keystore) -> Callable[[str, datetime, bytes, bytes | None], str]:
+    keystore.ensure(WEBHOOK, Kind.ED25519, now=now())
 
-    try:
-        verdict = signed_pdf.validate(pdf, [], at=now())
-    except signing_errors.BadSignature:
-        return "none"
-    except signing_errors.Malformed:
-        return "unknown"
-    return "intact" if verdict.intact else "broken"
+    def sign(message_id: str, at: datetime, body: bytes, secret: bytes | None) -> str:
+        key = keystore.current(WEBHOOK, now=now()).private_key
+        assert isinstance(key, Ed25519PrivateKey)
+        return webhooks.sign(message_id=message_id, timestamp=at, body=body, secret=secret, private_key=key)
 
-
-def _paper_signer(keystore: Keystore) -> SigningCertificate:
-    return ensure_certificate(keystore, "receipt", subject="Cổng 4", now=now())
-
-
-def _binder(keystore: Keystore) -> Callable[[Mapping[str, bytes], datetime], bytes]:
-    @cache
-    def signer() -> KeySigner:
-        held = _paper_signer(keystore)
-        return KeySigner(held.private_key, held.certificate, held.chain)
-
-    def bind(files: Mapping[str, bytes], at: datetime) -> bytes:
-        from signing import asic
-
-        return asic.build(files, signer(), at=at)
-
-    return bind
-
-
-def _press(keystore: Keystore) -> Press:
-    # typst and pyHanko are heavy: only a process that makes papers loads them
-    from gateway.render import ReceiptPress
-    from signing.pdf import PdfSigner
-
-    signer = _paper_signer(keystore)
-    return ReceiptPress(PdfSigner(signer.private_key, signer.certificate, signer.chain), location="Việt Nam")
+    return sign
 
 
 def _data(*names: str) -> Any:
@@ -219,13 +190,14 @@ def wsgi() -> APIFlask:
 
 def make_app(opened: House) -> APIFlask:
     settings = opened.settings
-    http_key = opened.keystore.ensure(HTTP, Kind.ED25519, now=now())
+    store = opened.keystore
+    store.ensure(HTTP, Kind.ED25519, now=now())
     return create_app(
         Web(
             context=opened.context,
-            http_key=http_key,
-            jwks=dict(opened.keystore.public_jwks(HTTP, WEBHOOK, PAPER)),
-            paper_root=_paper_signer(opened.keystore).root.public_bytes(Encoding.PEM),
+            http_key=lambda: store.current(HTTP, now=now()),
+            jwks=lambda: store.public_jwks(HTTP, WEBHOOK, PAPER, now=now()),
+            paper_root=opened.papers.root().public_bytes(Encoding.PEM),
             max_body_bytes=settings.max_body_bytes,
             max_document_bytes=settings.max_document_bytes,
             is_ready=lambda: figures.why_not_ready(opened.engine),

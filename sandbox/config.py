@@ -16,6 +16,7 @@ from sandbox.bidv import BidvSettings
 from sandbox.dvcqg import DvcqgSettings
 from sandbox.errors import WorldMisconfigured
 from sandbox.keypay import KeypaySettings
+from sandbox.misa_receipts import MisaReceiptsSettings
 from sandbox.paygov import PaygovSettings
 from sandbox.portal import PortalSettings
 from sandbox.post import PostSettings
@@ -23,8 +24,10 @@ from sandbox.state import MEMORY
 from sandbox.transfers import TransfersSettings
 from sandbox.ttttqg_wire import TtttqgSettings
 from sandbox.vietinbank import VietinbankSettings
+from sandbox.viettel_receipts import ViettelReceiptsSettings
 from sandbox.viettelpay import ViettelpaySettings
 from sandbox.vnpay import VnpaySettings
+from sandbox.vnpt_receipts import VnptReceiptsSettings
 
 MAX_PORT = 65535
 MAX_SECONDS = 86_400.0
@@ -59,6 +62,9 @@ class WorldSettings:
     vietinbank: VietinbankSettings | None = None
     bidv: BidvSettings | None = None
     ttttqg: TtttqgSettings | None = None
+    vnpt_receipts: VnptReceiptsSettings | None = None
+    viettel_receipts: ViettelReceiptsSettings | None = None
+    misa_receipts: MisaReceiptsSettings | None = None
 
 
 SERVERS: Mapping[str, type] = {
@@ -74,6 +80,12 @@ SERVERS: Mapping[str, type] = {
     "bidv": BidvSettings,
     "ttttqg": TtttqgSettings,
 }
+RECEIPT_SERVERS: Mapping[str, type] = {
+    "vnpt_receipts": VnptReceiptsSettings,
+    "viettel_receipts": ViettelReceiptsSettings,
+    "misa_receipts": MisaReceiptsSettings,
+}
+"""Providers of legal receipts: no money, no callbacks."""
 
 
 class _Section:
@@ -198,7 +210,7 @@ def read_world(values: object) -> WorldSettings:
     defaults = {"dvcqg": {"return_url": f"{gateway_url}/return/dvcqg"}}
     servers = {
         name: _Section(name, root.get(name)).all(kind, defaults.get(name))
-        for name, kind in SERVERS.items()
+        for name, kind in {**SERVERS, **RECEIPT_SERVERS}.items()
         if root.has(name)
     }
     settings = WorldSettings(

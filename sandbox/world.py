@@ -21,6 +21,7 @@ from sandbox.courier import Courier
 from sandbox.dvcqg import Dvcqg, dvcqg_app
 from sandbox.errors import WorldMisconfigured
 from sandbox.keypay import Keypay, keypay_app
+from sandbox.misa_receipts import MisaReceipts, misa_receipts_app
 from sandbox.outward import Send
 from sandbox.paygov import Paygov, paygov_app
 from sandbox.portal import Portal, portal_app
@@ -30,8 +31,10 @@ from sandbox.state import Ground, State
 from sandbox.transfers import Transfers, transfers_app
 from sandbox.ttttqg import Ttttqg, ttttqg_app
 from sandbox.vietinbank import vietinbank, vietinbank_app
+from sandbox.viettel_receipts import ViettelReceipts, viettel_receipts_app
 from sandbox.viettelpay import Viettelpay, viettelpay_app
 from sandbox.vnpay import Vnpay, vnpay_app
+from sandbox.vnpt_receipts import VnptReceipts, vnpt_receipts_app
 
 STATE_FILE = "sandbox.sqlite3"
 
@@ -71,6 +74,12 @@ _TELLERS: Mapping[str, Callable[[Any, Ground, Bank], Played]] = {
     "ttttqg": lambda given, ground, bank: _played(Ttttqg(given, ground, bank), ttttqg_app),
 }
 
+_RECEIPTS: Mapping[str, Callable[[Any, Ground], Flask]] = {
+    "vnpt_receipts": lambda given, ground: vnpt_receipts_app(VnptReceipts(given, ground)),
+    "viettel_receipts": lambda given, ground: viettel_receipts_app(ViettelReceipts(given, ground)),
+    "misa_receipts": lambda given, ground: misa_receipts_app(MisaReceipts(given, ground)),
+}
+
 
 class World:
     """Built from its settings; one that listens then has `start` and `stop`, another `stop` alone.
@@ -105,6 +114,10 @@ class World:
             if given is not None:
                 self._apps[name], self._couriers[name] = play(given, ground, bank)
                 ports[name] = given.port
+        for name, make in _RECEIPTS.items():
+            given = getattr(settings, name)
+            if given is not None:
+                self._apps[name], ports[name] = make(given, ground), given.port
         if settings.post is not None:
             self._apps["post"] = post_app(Post(settings.post, ground))
             ports["post"] = settings.post.port

@@ -1,197 +1,233 @@
-"""Signed PDF files: PAdES baseline B-B (ETSI EN 319 142-1), with ECDSA P-256 and SHA-256.
+"""Signed PDF files: PAdES baseline levels B-B, B-T, B-LT and B-LTA (ETSI EN 319 142-1).
 
-The signature is added as an incremental update with the sub-filter `ETSI.CAdES.detached` in an invisible
-field. Nothing is fetched, neither when signing nor when validating: no revocation list, no time stamp.
-Both run a short event loop of their own, so they are not to be called from inside of one.
+Everything is an incremental update with the sub-filter `ETSI.CAdES.detached`; the given bytes stay as they are. A
+service that is down costs a level and not the signature: `Signed.missing` says which one, and `complete` goes on from
+there later. What judges certificates runs a short event loop, so nothing here is to be called from inside of one.
 """
 
-import asyncio
-import io
-import logging
-import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from asn1crypto import x509 as asn1_x509
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
-from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.pdf_utils.misc import PdfError
-from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign import signers
-from pyhanko.sign.diff_analysis import DEFAULT_DIFF_POLICY
-from pyhanko.sign.fields import SigSeedSubFilter
-from pyhanko.sign.general import SigningError as PyHankoSigningError
-from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes, Signer
-from pyhanko.sign.validation import async_validate_pdf_signature
-from pyhanko.sign.validation.errors import SignatureValidationError
-from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
-from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel
-from pyhanko_certvalidator import ValidationContext
-from pyhanko_certvalidator.registry import SimpleCertificateStore
+from signing import pdf_append, pdf_general
+from signing.errors import BadSignature, Malformed, SignerAway
+from signing.pdf_cms import CmsMaker
+from signing.pdf_found import certificates_of
+from signing.pdf_reading import MAX_PDF_BYTES, MAX_SIGNATURES, UNREADABLE, check_size
+from signing.pdf_stamp import VisibleStamp, stamp_lines
+from signing.pdf_validation import Level, Verdict, validate
+from signing.signer import Signer
+from signing.trust import CertificateTrust
+from signing.verdicts import Judgement, Sub, TimeStamper, ValidationData
 
-from signing.errors import BadSignature, Malformed
+__all__ = [
+    "LEVELS",
+    "MAX_PDF_BYTES",
+    "MAX_SIGNATURES",
+    "Level",
+    "PdfSigner",
+    "Services",
+    "Signed",
+    "Verdict",
+    "VisibleStamp",
+    "complete",
+    "stamp_lines",
+    "tally",
+    "validate",
+]
 
-# Both libraries write the signer's name into what they log; the verdict says all that is to be said.
-for _library in ("pyhanko", "pyhanko_certvalidator"):
-    logging.getLogger(_library).setLevel(logging.CRITICAL)
-
-MAX_PDF_BYTES: Final = 50_000_000
-MAX_SIGNATURES: Final = 16
-_RESERVED_BYTES: Final = 6144  # a CMS with a chain of three P-256 certificates has about 2500
-_DER_SIGNATURE_BYTES: Final = 72
-# What a PDF parser may stumble into in a file made by an enemy; each of them means "not a PDF for us".
-_UNREADABLE: Final = (
-    PdfError,
-    PyHankoSigningError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    RecursionError,
-    NotImplementedError,
-    EOFError,
-    OSError,
-    zlib.error,
+LEVELS: Final[Mapping[str, Level]] = {
+    "B-B": Level.B_B,
+    "B-T": Level.B_T,
+    "B-LT": Level.B_LT,
+    "B-LTA": Level.B_LTA,
+}
+"""The levels by the standard's names."""
+_TOKEN_BYTES: Final = (
+    8192  # what is set aside for a time stamp: with three RSA certificates it has about 6000
 )
+_LARGEST_TOKEN_BYTES: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What was found about the newest signature of a PDF.
+class Services:
+    """Whom a level above B-B needs: a time-stamping authority, and who knows the roots and looks up revocation."""
 
-    `intact`: no signed byte was changed, in this signature or an older one. `trusted`: the certificate leads
-    to a given root, valid at the time asked for. `covers_whole_document`: nothing stands in the file outside of
-    the signature. `signed_by` is the certificate's common name, `signed_at` what the signer says of the time.
-    """
+    stamper: TimeStamper
+    trust: CertificateTrust
 
-    intact: bool
-    trusted: bool
-    covers_whole_document: bool
-    signed_by: str = field(repr=False)
-    signed_at: datetime | None
-    reason: str
-    signatures: int
 
-    @property
-    def good(self) -> bool:
-        return self.intact and self.trusted and self.covers_whole_document
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signed file, the level that it has, and one sentence on the next level where that could not be reached."""
+
+    pdf: bytes = field(repr=False)
+    level: Level
+    missing: str = ""
 
 
 class PdfSigner:
     """Signs with one key, which is loaded once: make one and keep it. Safe to use from several threads."""
 
-    def __init__(
-        self,
-        private_key: ec.EllipticCurvePrivateKey,
-        certificate: x509.Certificate,
-        chain: Iterable[x509.Certificate],
-    ) -> None:
-        if certificate.public_key() != private_key.public_key():
-            raise Malformed("The certificate is not the one of the private key")
-        self._private_key = private_key
-        self._certificate = _asn1(certificate)
-        self._chain = [_asn1(link) for link in chain]
+    def __init__(self, signer: Signer, *, services: Services | None = None) -> None:
+        self._maker = CmsMaker(signer)
+        self._services = services
 
-    def sign(self, pdf: bytes, *, reason: str, location: str, at: datetime) -> bytes:
-        """`pdf` with one more signature, which says that it was made `at`. Raises `Malformed` for what is no PDF."""
-        _check_size(pdf)
+    def sign(
+        self,
+        pdf: bytes,
+        *,
+        reason: str,
+        location: str,
+        at: datetime,
+        level: Level = Level.B_B,
+        stamp: VisibleStamp | None = None,
+    ) -> Signed:
+        """`pdf` with one more signature, which says that it was made `at`, at `level` or as near to it as can be.
+
+        Raises `Malformed` for what is no PDF, and what `Signer.sign` raises. An outage of a service raises nothing.
+        """
+        check_size(pdf)
+        services = self._services
+        if level > Level.B_B and services is None:
+            raise Malformed("A level above B-B needs a time-stamping authority")
+        making = _Making(self._maker, services.stamper if services and level > Level.B_B else None)
         try:
-            return self._signed(pdf, reason=reason, location=location, at=at)
-        except _UNREADABLE as error:
+            made = self._made(pdf, making, reason=reason, location=location, at=at, stamp=stamp)
+        except UNREADABLE as error:
             raise Malformed("This is not a PDF that can be signed") from error
+        if level <= Level.B_B or services is None:
+            return Signed(made, Level.B_B)
+        if making.missing:
+            return Signed(made, Level.B_B, making.missing)
+        if not making.stamped:
+            return complete(made, level, services, at=at)
+        return _raised(Signed(made, Level.B_T), level, services, at=at)
 
-    def _signed(self, pdf: bytes, *, reason: str, location: str, at: datetime) -> bytes:
-        signer = _HeldKey(self._private_key, self._certificate, self._chain)
-        writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
-        meta = signers.PdfSignatureMetadata(
-            field_name=f"Signature{len(writer.prev.embedded_signatures) + 1}",
-            md_algorithm="sha256",
-            subfilter=SigSeedSubFilter.PADES,
-            reason=reason,
-            location=location,
-        )
-        session = signers.PdfSigner(meta, signer=signer).init_signing_session(writer)
-        session.system_time = at
-        document = session.prepare_tbs_document(None, bytes_reserved=_RESERVED_BYTES * 2)
-        prepared, output = document.digest_tbs_document(output=io.BytesIO())
-        attributes = PdfCMSSignedAttributes(signing_time=at)
-        asyncio.run(document.perform_signature(prepared.document_digest, attributes))
-        assert isinstance(output, io.BytesIO)
-        return output.getvalue()
-
-
-def validate(pdf: bytes, roots: Iterable[x509.Certificate], *, at: datetime) -> Verdict:
-    """Check the signatures of `pdf` against `roots` as of `at`, without the network.
-
-    Raises `Malformed` for what is no PDF, `BadSignature` when there is no signature or an unreadable one.
-    """
-    _check_size(pdf)
-    try:
-        signatures = list(PdfFileReader(io.BytesIO(pdf)).embedded_regular_signatures)
-        if not signatures:
-            raise BadSignature("The document is not signed")
-        if len(signatures) > MAX_SIGNATURES:
-            raise Malformed("The document has too many signatures")
-        statuses = [_status(signature, roots, at) for signature in signatures]
-    except SignatureValidationError as error:
-        raise BadSignature("The signature of the document cannot be read") from error
-    except _UNREADABLE as error:
-        raise Malformed("This is not a PDF that can be checked") from error
-    return _verdict(signatures[-1], statuses)
-
-
-class _HeldKey(Signer):
-    """pyHanko's signer over a key that `cryptography` holds already; its own would parse it each time."""
-
-    def __init__(
+    def _made(
         self,
-        private_key: ec.EllipticCurvePrivateKey,
-        certificate: asn1_x509.Certificate,
-        chain: list[asn1_x509.Certificate],
-    ) -> None:
-        registry = SimpleCertificateStore()  # type: ignore[no-untyped-call]
-        registry.register_multiple(chain)
-        super().__init__(signing_cert=certificate, cert_registry=registry)
-        self._private_key = private_key
-
-    async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:  # noqa: FBT001, FBT002 - pyHanko's signature
-        assert digest_algorithm == "sha256"
-        if dry_run:
-            return bytes(_DER_SIGNATURE_BYTES)
-        return self._private_key.sign(data, ec.ECDSA(hashes.SHA256()))
-
-
-def _check_size(pdf: bytes) -> None:
-    if len(pdf) > MAX_PDF_BYTES:
-        raise Malformed("The document is too large")
+        pdf: bytes,
+        making: "_Making",
+        *,
+        reason: str,
+        location: str,
+        at: datetime,
+        stamp: VisibleStamp | None,
+    ) -> bytes:
+        hole_bytes = self._maker.max_bytes + (_TOKEN_BYTES if making.stamper else 0)
+        if stamp is None:
+            plain = pdf_append.prepared(pdf, reason=reason, location=location, at=at, hole_bytes=hole_bytes)
+            if plain is not None:
+                return plain.filled(making.cms(plain.digest))
+        return pdf_general.signed(
+            pdf, making.cms, reason=reason, location=location, at=at, hole_bytes=hole_bytes, stamp=stamp
+        )
 
 
-def _asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
-    return asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
+class _Making:
+    """One signature in the making: the CMS, and what came of its time stamp."""
+
+    def __init__(self, maker: CmsMaker, stamper: TimeStamper | None) -> None:
+        self._maker = maker
+        self.stamper = stamper
+        self.stamped = False
+        self.missing = ""
+
+    def cms(self, digest: bytes) -> bytes:
+        attributes, made = self._maker.signature(digest)
+        return self._maker.wrapped(attributes, made, self._token(made))
+
+    def _token(self, made: bytes) -> bytes:
+        if self.stamper is None:
+            return b""
+        try:
+            token = self.stamper.stamp(hashlib.sha256(made).digest())
+        except (SignerAway, BadSignature) as error:
+            self.missing = _missing(Level.B_T, error)
+            return b""
+        if len(token) > _TOKEN_BYTES - 64:  # larger than its place: a document time stamp is taken instead
+            return b""
+        self.stamped = True
+        return token
 
 
-def _status(
-    signature: EmbeddedPdfSignature, roots: Iterable[x509.Certificate], at: datetime
-) -> PdfSignatureStatus:
-    context = ValidationContext(trust_roots=[_asn1(root) for root in roots], allow_fetching=False, moment=at)
-    return asyncio.run(async_validate_pdf_signature(signature, context, diff_policy=DEFAULT_DIFF_POLICY))
+def complete(pdf: bytes, level: Level, services: Services, *, at: datetime) -> Signed:
+    """The newest signature of `pdf` raised to `level`, as far as the services answer now.
+
+    What is there already is kept; a signature without a time stamp gets a document time stamp, which counts alike.
+    Raises `Malformed` for what is no PDF, `BadSignature` for one without a signature that is valid but for an outage.
+    """
+    verdict = validate(pdf, services.trust, at=at)
+    have = verdict.level
+    if have is Level.NONE:
+        if verdict.judgement.sub is not Sub.TRY_LATER:
+            raise BadSignature(verdict.judgement.why)
+        have = Level.B_T if verdict.proved_at else Level.B_B
+    if have >= level:
+        return Signed(pdf, have)
+    if have is Level.B_B:
+        stamped = _with_document_stamp(Signed(pdf, have), Level.B_T, services)
+        if stamped.missing:
+            return stamped
+        return _raised(stamped, level, services, at=at)
+    return _raised(Signed(pdf, have), level, services, at=at)
 
 
-def _verdict(newest: EmbeddedPdfSignature, statuses: list[PdfSignatureStatus]) -> Verdict:
-    status = statuses[-1]
-    names = newest.signer_cert.subject.native
-    return Verdict(
-        intact=all(each.intact and each.valid for each in statuses),
-        trusted=status.trusted,
-        covers_whole_document=status.coverage is SignatureCoverageLevel.ENTIRE_FILE,
-        signed_by=str(names.get("common_name", "")),
-        signed_at=newest.self_reported_timestamp,
-        reason=str(newest.sig_object.get("/Reason", "")),
-        signatures=len(statuses),
+def _raised(signed: Signed, level: Level, services: Services, *, at: datetime) -> Signed:
+    """From B-T or above up to `level`, one step after the other, as far as it goes."""
+    if signed.level < Level.B_LT <= level:
+        signed = _with_validation_data(signed, services, at=at)
+    if signed.missing or signed.level >= level:
+        return signed
+    return _with_document_stamp(signed, Level.B_LTA, services)
+
+
+def _with_validation_data(signed: Signed, services: Services, *, at: datetime) -> Signed:
+    try:
+        parts = [services.trust.gather(each, others, at=at) for each, others in certificates_of(signed.pdf)]
+    except SignerAway as error:
+        return replace(signed, missing=_missing(Level.B_LT, error))
+    data = ValidationData(
+        tuple(dict.fromkeys(each for part in parts for each in part.certificates)),
+        tuple(dict.fromkeys(each for part in parts for each in part.ocsps)),
+        tuple(dict.fromkeys(each for part in parts for each in part.crls)),
     )
+    return Signed(pdf_general.with_data(signed.pdf, data), Level.B_LT)
+
+
+def _with_document_stamp(signed: Signed, level: Level, services: Services) -> Signed:
+    hole_bytes = _TOKEN_BYTES
+    while True:
+        got: list[bytes] = []
+
+        def fill(digest: bytes, got: list[bytes] = got, room: int = hole_bytes) -> bytes:
+            got.append(services.stamper.stamp(digest))
+            return got[0] if len(got[0]) <= room else b""
+
+        try:
+            pdf = pdf_general.stamped(signed.pdf, fill, hole_bytes=hole_bytes)
+        except (SignerAway, BadSignature) as error:
+            return replace(signed, missing=_missing(level, error))
+        if len(got[0]) <= hole_bytes:
+            return Signed(pdf, level)
+        if hole_bytes >= _LARGEST_TOKEN_BYTES:
+            return replace(signed, missing=f"{_NAMES[level]}: the time stamp is too long")
+        hole_bytes = _LARGEST_TOKEN_BYTES
+
+
+def tally(
+    pdfs: Iterable[bytes], trust: CertificateTrust, *, at: datetime
+) -> dict[tuple[Level, Judgement], int]:
+    """How many of the documents have which verdict: one entry where all are alike. Raises what `validate` raises."""
+    verdicts = (validate(pdf, trust, at=at) for pdf in pdfs)
+    return dict(Counter((each.level, each.judgement) for each in verdicts))
+
+
+_NAMES: Final = {Level.B_T: "B-T", Level.B_LT: "B-LT", Level.B_LTA: "B-LTA"}
+
+
+def _missing(level: Level, error: Exception) -> str:
+    return f"{_NAMES[level]}: {error}"

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -156,7 +157,7 @@ def _manifest(files: Mapping[str, bytes]) -> None:
         method, value = each.find(f"{_DS}DigestMethod"), each.find(f"{_DS}DigestValue")
         if method is None or value is None or method.get("Algorithm") != _SHA256:
             raise bad
-        named[each.get("URI", "")] = (value.text or "").strip()
+        named[unquote(each.get("URI", ""))] = (value.text or "").strip()
     for name, content in files.items():
         if name == "mimetype" or name.startswith("META-INF/"):
             continue
@@ -364,14 +365,7 @@ def _papers(files: Mapping[str, bytes], leaves: Sequence[Mapping[str, Any]]) -> 
     """The receipts that the events name are there as they were issued, and no other ones."""
     wanted: dict[str, str] = {}
     for leaf in leaves:
-        data = _member(leaf, "data", dict)
-        if leaf.get("type") == "receipt.issued":
-            number = _text(data, "receipt_number")
-            wanted[f"receipts/{number}.pdf"] = _text(data, "pdf_sha256")
-            if "json_sha256" in data:
-                wanted[f"receipts/{number}.json"] = _text(data, "json_sha256")
-        if "submission_receipt_sha256" in data:
-            wanted["submission-receipt.jws"] = _text(data, "submission_receipt_sha256")
+        wanted.update(_named(str(leaf.get("type")), _member(leaf, "data", dict)))
     for name, digest in wanted.items():
         if name not in files:
             raise Broken(f"Thiếu {name}", f"{name} is missing")
@@ -381,6 +375,16 @@ def _papers(files: Mapping[str, bytes], leaves: Sequence[Mapping[str, Any]]) -> 
         if name.startswith("receipts/") and name not in wanted:
             raise Broken(f"{name} không phải của hồ sơ này", f"{name} is foreign: no event issued it")
     return tuple(sorted(Path(name).stem for name in wanted if name.endswith(".pdf")))
+
+
+def _named(type_: str, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The files that an event names, with the SHA-256 of each."""
+    if type_ in {"receipt.issued", "receipt.completed"}:  # completed was its signature: it says what it said
+        yield f"receipts/{_text(data, 'receipt_number')}.pdf", _text(data, "pdf_sha256")
+        if "json_sha256" in data:
+            yield f"receipts/{_text(data, 'receipt_number')}.json", _text(data, "json_sha256")
+    if "submission_receipt_sha256" in data:
+        yield "submission-receipt.jws", _text(data, "submission_receipt_sha256")
 
 
 # --- reading ---------------------------------------------------------------------------------------------

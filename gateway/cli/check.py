@@ -4,21 +4,27 @@ import os
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import make_url
 
 from gateway.cli.command import Command, opened, read_settings
 from gateway.cli.failures import FAILURES, sentence
-from gateway.cli.key import describe, secrets_of
+from gateway.cli.key import SYMMETRIC, describe
 from gateway.cli.variables import OBJECT, variables
 from gateway.config import Settings
 from gateway.domain.errors import GatewayError
+from gateway.service.cases import VIETNAM
 from gateway.store import migrate
-from gateway.wiring import House
-from signing.keystore import Keystore
+from gateway.wiring import House, now
+from signing.errors import SigningError
+from signing.keys import State
+from signing.keystore import Keystore, StoredKey
 
 PREFIX = "GATEWAY_"
 OTHERS_MAY_READ = 0o077
+SOON = timedelta(days=30)
+"""How long before a key ends the next one should be there: an authority takes days to certify it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +79,33 @@ def _mode(settings: Settings) -> Iterator[Finding]:
 
 
 def _keys(store: Keystore) -> Iterator[Finding]:
-    for key in store.all_keys():
-        yield Finding(ok=True, text=f"key: {describe(key)}")
-    for name in secrets_of(store):
-        yield Finding(ok=True, text=f"key: {name} 0001  symmetric")
+    for purpose in store.purposes():
+        try:
+            keys = store.states(purpose, now=now())
+        except SigningError as error:
+            yield Finding(ok=False, text=f"key: {error}")
+            continue
+        for key, state in keys:
+            yield Finding(ok=True, text=f"key: {describe(key)}  {state}")
+        yield from _succession(purpose, keys)
+    for name in store.secrets():
+        yield Finding(ok=True, text=f"key: {name} 0001  {SYMMETRIC}")
     for path in sorted(store.folder.glob("*.pem")) + sorted(store.folder.glob("*.secret")):
         if path.stat().st_mode & OTHERS_MAY_READ:
             yield Finding(ok=False, text=f"key: others than its owner may read {path.name}")
+
+
+def _succession(purpose: str, keys: Sequence[tuple[StoredKey, State]]) -> Iterator[Finding]:
+    """Whether somebody signs for a purpose, and will go on to."""
+    current = next((key for key, state in keys if state is State.CURRENT), None)
+    if current is None:
+        yield Finding(ok=False, text=f"key: none for {purpose} may sign now: `key rotate {purpose}`")
+    elif current.term.until is not None and current.term.until - now() < SOON:
+        ready = [key for key, state in keys if state is State.NEXT and key.term.since < current.term.until]
+        if not ready:
+            ends = current.term.until.astimezone(VIETNAM).date()
+            text = f"key: the one for {purpose} ends on {ends} and none follows it: `key rotate {purpose}`"
+            yield Finding(ok=False, text=text)
 
 
 def _partners(here: House) -> Iterator[Finding]:

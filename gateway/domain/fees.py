@@ -55,6 +55,8 @@ class Charge:
     amount_vnd: int
     legal_basis: str
     reduction: str | None = None
+    full_vnd: int | None = None
+    """What the rule asks for without the reduction."""
 
 
 def charges(rules: Iterable[FeeRule], on: date, reduction: str | None = None) -> tuple[Charge, ...]:
@@ -76,4 +78,5 @@ def _charge(rule: FeeRule, reduction: str | None) -> Charge:
         amount_vnd=rule.amount_vnd if lower is None else lower.amount_vnd,
         legal_basis=rule.legal_basis,
         reduction=None if lower is None else lower.name,
+        full_vnd=rule.amount_vnd,
     )

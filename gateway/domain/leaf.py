@@ -48,6 +48,7 @@ OPEN_DATA: Final = frozenset(
         "reasons",
         "receipt_number",
         "received_vnd",
+        "receipt_id",
         "refund_id",
         "replaces",
         "sha256",

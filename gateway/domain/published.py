@@ -28,6 +28,8 @@ PUBLISHED = frozenset(
         "refund.failed",
         "refund.declined",
         "receipt.issued",
+        "receipt.cancelled",
+        "receipt.replaced",
         "delivery.ordered",
         "delivery.moved",
         "delivery.handed_over",

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from gateway.domain.money import format_vnd
+
 LARGEST_NUMBER = 99_999_999
 
 
@@ -58,6 +60,8 @@ class ReceiptLine:
     name: str
     amount_vnd: int
     legal_basis: str
+    how: str = ""
+    """How the sum came about, so that a reader can compute it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +85,24 @@ class ReceiptFacts:
     order_code: str
     paid_at: datetime
     verify_url: str
+    refunded_vnd: int = 0
+    """Of the total, what was given back meanwhile: then this receipt took the place of the one before."""
+    replaces: str = ""
+    """The number of the receipt that this one took the place of."""
+    form: str = ""
+    sign: str = ""
+    """Where ours is the legal receipt: the sign of its form (`01BLP0-001`) and its sign (`AA-26E`)."""
+
+
+def kept_vnd(amount_vnd: int, paid_vnd: int, refunded_vnd: int) -> int:
+    """What is kept of the sum that a receipt is for: money that came twice is given back first."""
+    return max(min(amount_vnd, paid_vnd - refunded_vnd), 0)
+
+
+def how_computed(amount_vnd: int, full_vnd: int | None, reduction: str | None) -> str:
+    """How a fee line came to its sum, in words: `200.000 đ, giảm còn 100.000 đ: Sinh viên`."""
+    if full_vnd is None:
+        return ""
+    if reduction is None or full_vnd == amount_vnd:
+        return f"Mức thu {format_vnd(full_vnd)}"
+    return f"Mức thu {format_vnd(full_vnd)}, giảm còn {format_vnd(amount_vnd)}: {reduction}"

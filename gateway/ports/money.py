@@ -19,6 +19,19 @@ class FeeLine:
 
 
 @dataclass(frozen=True, slots=True)
+class LegalSeries:
+    """A provider of legal receipts, the sign of the form (`01BLP0-001`), the letters of the sign (`AA` of `AA-26E`)."""
+
+    provider: str
+    form: str
+    letters: str
+
+    def sign_in(self, year: int) -> str:
+        """The sign of a year's series: numbers begin anew on 1 January (NĐ 254/2026/NĐ-CP Đ23 k2)."""
+        return f"{self.letters}-{year % 100:02d}E"
+
+
+@dataclass(frozen=True, slots=True)
 class Agency:
     """Who collects: identifier, name, and the account (with its bank's BIN) that the money goes to."""
 
@@ -29,6 +42,8 @@ class Agency:
     account_name: str
     tax_code: str = ""
     sender: Party | None = None
+    legal: LegalSeries | None = None
+    """Where its legal electronic receipts are issued; None: nowhere, ours is the only one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Papers, files and statements."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from gateway.domain.receipt import ReceiptFacts
@@ -9,16 +10,25 @@ from gateway.domain.statement import Statement
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A receipt as made: the signed PDF and the canonical JSON of the same facts."""
+    """A receipt as made: the signed PDF and the canonical JSON of the same facts.
+
+    `missing` says in one sentence what the signature lacks of the level that is wanted, as a time-stamp: it is signed
+    all the same, and completed later.
+    """
 
     pdf: bytes = field(repr=False)
     json: bytes = field(repr=False)
+    missing: str = ""
 
 
 class Press(Protocol):
     """Makes and signs papers from facts; the same facts give a paper that says the same."""
 
     def receipt(self, facts: ReceiptFacts) -> Paper: ...
+
+    def complete(self, pdf: bytes, now: datetime) -> tuple[bytes, str]:
+        """The signed PDF with more of the level that is wanted, and what is missing still. What stood in it stays."""
+        ...
 
 
 class Files(Protocol):

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from gateway.domain.case import ENDED_WITHOUT_RESULT, CaseEvent, CaseState, MoneyState
 from gateway.domain.payment import PaymentState
-from gateway.service import cases, deliveries, payments, webhooks
+from gateway.service import cases, deliveries, legal_receipts, payments, webhooks
 from gateway.service.context import Context
 from gateway.store import cases as case_store
 from gateway.store import cursors, jobs, obligations, spine
@@ -29,15 +29,22 @@ def tell_portals(context: Context, connection: Connection, events: Sequence[spin
     webhooks.fan_out(connection, events)
 
 
-def issue_receipts(context: Context, connection: Connection, events: Sequence[spine.Event]) -> None:  # noqa: ARG001 - as the others
+def issue_receipts(context: Context, connection: Connection, events: Sequence[spine.Event]) -> None:
+    """What was given back changes the receipt, and each receipt has a legal one where its agency wants that.
+
+    The first receipt follows from `follow_cases`, which knows what is kept.
+    """
     for event in events:
-        if event.type == "payment.succeeded":
-            jobs.put(
-                connection,
-                "issue_receipt",
-                subject=event.subject_id,
-                args={"payment_id": event.subject_id},
-            )
+        if event.type == "refund.succeeded":
+            _put(connection, "follow_refund", str(event.data["payment_id"]))
+        elif event.type == "receipt.issued":
+            legal_receipts.begin(context, connection, event.subject_id)
+        elif event.type in {"receipt.cancelled", "receipt.replaced"}:
+            legal_receipts.end(connection, event.subject_id, event.recorded_at)
+
+
+def _put(connection: Connection, task: str, payment_id: str) -> None:
+    jobs.put(connection, task, subject=payment_id, args={"payment_id": payment_id})
 
 
 def follow_cases(context: Context, connection: Connection, events: Sequence[spine.Event]) -> None:
@@ -61,8 +68,10 @@ def _settle(context: Context, connection: Connection, event: spine.Event) -> Non
     assert event.case_code is not None
     case = case_store.find(connection, event.case_code, lock=True)
     assert case is not None
-    if event.type == "payment.succeeded" and not _owe_back(connection, case, event):
-        _owe_on(context, connection, event)
+    if event.type == "payment.succeeded":
+        if not _owe_back(connection, case, event):
+            _owe_on(context, connection, event)
+        _put(connection, "issue_receipt", event.subject_id)
     paid_vnd, owed_vnd = case_store.paid_and_owed(connection, event.case_code)
     if paid_vnd >= owed_vnd:
         case_store.set_side_state(connection, event.case_code, "money_state", MoneyState.PAID.value)
@@ -83,7 +92,8 @@ def _owe_back(connection: Connection, case: case_store.Case, event: spine.Event)
     assert attempt is not None
     received_vnd = int(str(event.data.get("received_vnd", payment.amount_vnd)))
     too_much_vnd = max(received_vnd - payment.amount_vnd, 0)
-    due_vnd = min(case_store.overpaid_vnd(connection, case.case_code, payment.id), payment.amount_vnd)
+    overpaid_vnd = case_store.overpaid_vnd(connection, case.case_code, payment.id, event.position)
+    due_vnd = min(overpaid_vnd, payment.amount_vnd)
     due_vnd = due_vnd + too_much_vnd if due_vnd > 0 else 0
     if event.from_state == PaymentState.CANCELLED or case.state in ENDED_WITHOUT_RESULT:
         due_vnd = received_vnd

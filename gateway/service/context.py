@@ -12,7 +12,16 @@ from sqlalchemy import Engine
 from gateway.domain.errors import Misconfigured
 from gateway.domain.procedure import Procedure
 from gateway.domain.routing import Route
-from gateway.ports import Agency, Files, HttpDoor, PaymentProvider, PostalOperator, Press, StatementFormat
+from gateway.ports import (
+    Agency,
+    Files,
+    HttpDoor,
+    PaymentProvider,
+    PostalOperator,
+    Press,
+    ReceiptProvider,
+    StatementFormat,
+)
 from gateway.store.reports import Told
 from signing.seal import Sealer
 
@@ -55,6 +64,7 @@ class Context:
     providers: Mapping[str, PaymentProvider]
     routes: Sequence[Route]
     operators: Mapping[str, PostalOperator]
+    receipt_providers: Mapping[str, ReceiptProvider]
     formats: Mapping[str, StatementFormat]
     agencies: Mapping[str, Agency]
     procedures: Mapping[str, Procedure]

@@ -1,8 +1,14 @@
-"""Receipts: a number is claimed with the receipt that bears it; the paper is made right after, and only once."""
+"""Receipts: a number is claimed with the receipt that bears it; the paper is made right after, and only once.
+
+A receipt says what is kept of a payment. When money was given back, another receipt takes its place, or, when all of
+it was, it is cancelled; neither number is ever used again. Money that is owed back has no receipt: the fee line that it
+came for has one already.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from dataclasses import replace as changed
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -10,84 +16,166 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.domain.errors import NotFound
 from gateway.domain.payment import AttemptState, PaymentState
-from gateway.domain.receipt import ReceiptFacts, ReceiptLine, receipt_number, series_of
+from gateway.domain.receipt import (
+    ReceiptFacts,
+    ReceiptLine,
+    ReceiptState,
+    how_computed,
+    kept_vnd,
+    receipt_number,
+    series_of,
+)
 from gateway.service import sealed
 from gateway.service.cases import VIETNAM, Caller
 from gateway.service.context import Context
+from gateway.store import alarms, jobs, obligations, spine
 from gateway.store import cases as case_store
 from gateway.store import payments as payment_store
 from gateway.store import receipts as store
-from gateway.store import spine
 
+ENDS = (ReceiptState.CANCELLED, ReceiptState.REPLACED)
 MOMENTS = ("issued_at", "paid_at")
+OWN = "own"
+"""The provider of legal receipts that is none: ours are the legal ones."""
 
 
 def issue(context: Context, payment_id: str, now: datetime) -> None:
     """Number a paid payment's receipt, then make its paper; either part may be done again after a crash."""
     receipt = _numbered(context, payment_id, now)
-    if receipt is None or receipt.state != "numbered":
-        return
+    if receipt is not None and receipt.state == ReceiptState.NUMBERED:
+        print_paper(context, payment_id, receipt, now)
+
+
+def kept_of(payment: payment_store.Payment) -> int:
+    """What is kept of a payment's own sum, in VND."""
+    return kept_vnd(payment.amount_vnd, payment.paid_vnd, payment.refunded_vnd)
+
+
+def print_paper(context: Context, payment_id: str, receipt: store.Receipt, now: datetime) -> None:
+    """Make the paper of a receipt that has its number."""
     paper = context.press().receipt(facts_of(context, receipt))
     pdf, data = context.files.put(paper.pdf), context.files.put(paper.json)
     with context.engine.begin() as connection:
         if store.issue(connection, receipt.id, pdf_sha256=pdf, json_sha256=data, now=now):
             payment = payment_store.find(connection, payment_id)
             assert payment is not None
-            _tell(connection, payment, receipt, {"pdf_sha256": pdf, "json_sha256": data}, now)
+            papers = {"pdf_sha256": pdf, "json_sha256": data}
+            if paper.missing:
+                complete_later(context, connection, receipt.id, 0, now)
+            tell(
+                connection, payment, receipt, "receipt.issued", now, to_state=ReceiptState.ISSUED, data=papers
+            )
 
 
-def _tell(
+def tell(
     connection: Connection,
     payment: payment_store.Payment,
     receipt: store.Receipt,
-    papers: Mapping[str, str],
+    type_: str,
     now: datetime,
+    *,
+    data: Mapping[str, str],
+    to_state: str | None = None,
+    actor: str = "gateway",
 ) -> None:
+    """Say on the spine what happened to a receipt; with `to_state` it moved."""
+    is_over = to_state in ENDS or (to_state is None and receipt.state in ENDS)
     spine.append(
         connection,
         spine.Change(
             subject_kind="receipt",
             subject_id=receipt.id,
-            type="receipt.issued",
-            version=1,
-            actor="gateway",
-            cause="job:issue_receipt",
+            type=type_,
+            version=2 if is_over else 1,
+            actor=actor,
+            cause=f"receipt:{receipt.id}",
             occurred_at=now,
             portal_id=payment.portal_id,
             case_code=payment.case_code,
-            from_state="numbered",
-            to_state="issued",
-            data={"receipt_number": receipt.receipt_number, "payment_id": payment.id, **papers},
+            from_state=ReceiptState.NUMBERED if to_state == ReceiptState.ISSUED else receipt.state,
+            to_state=to_state,
+            data={"receipt_number": receipt.receipt_number, "payment_id": payment.id, **data},
         ),
     )
 
 
+def complete_later(
+    context: Context, connection: Connection, receipt_id: str, round_: int, now: datetime
+) -> None:
+    """Put down the next try to bring a paper to the level that is wanted, by schedule; an alarm after the last."""
+    delays = context.schedules.query_s
+    if round_ >= len(delays):
+        alarms.raise_alarm(
+            connection, "paper_incomplete", receipt_id, "no time-stamp or no revocation answer"
+        )
+        return
+    args = {"receipt_id": receipt_id, "round": round_}
+    at = now + timedelta(seconds=delays[round_])
+    jobs.put(connection, "complete_paper", subject=receipt_id, args=args, at=at)
+
+
 def _numbered(context: Context, payment_id: str, now: datetime) -> store.Receipt | None:
-    """The live receipt of a payment, numbered now if it had none; None when it is not paid."""
+    """The live receipt of a payment, numbered now if it had none; None when it is not paid, or nothing is kept."""
     try:
         with context.engine.begin() as connection:
             payment = payment_store.find(connection, payment_id, lock=True)
-            if payment is None or payment.state != PaymentState.PAID:
+            if payment is None or payment.state != PaymentState.PAID or not _is_kept(connection, payment):
                 return None
             live = store.live_of(connection, payment_id)
             if live is not None:
                 return live
-            series = series_of(payment.agency_code, now.astimezone(VIETNAM).year)
-            number = store.take_number(connection, series)
-            facts = _facts(context, connection, payment, series=series, number=number, now=now)
-            written = {**asdict(facts), **{name: getattr(facts, name).isoformat() for name in MOMENTS}}
-            receipt_id = store.add(
-                connection,
-                payment_id=payment_id,
-                series=series,
-                number=number,
-                facts_sealed=sealed.seal(context.sealer, written, sealed.FACTS),
-            )
-            return store.find(connection, receipt_id)
+            return add(context, connection, payment, now)
     except IntegrityError:
         # another worker numbered it a moment ago; its number stands and ours was rolled back
         with context.engine.connect() as connection:
             return store.live_of(connection, payment_id)
+
+
+def _is_kept(connection: Connection, payment: payment_store.Payment) -> bool:
+    """Whether anything of a payment is neither given back nor owed back: only that has a receipt."""
+    due_vnd = obligations.to_give_back_vnd(connection, payment.id)
+    return kept_vnd(payment.amount_vnd, payment.paid_vnd - due_vnd, payment.refunded_vnd) > 0
+
+
+def add(
+    context: Context,
+    connection: Connection,
+    payment: payment_store.Payment,
+    now: datetime,
+    replaced: store.Receipt | None = None,
+) -> store.Receipt:
+    """Take the next number for a payment, with all that its receipt will say. The caller holds the payment's lock."""
+    series = series_of(payment.agency_code, now.astimezone(VIETNAM).year)
+    number = store.take_number(connection, series)
+    plain = _facts(context, connection, payment, series=series, number=number, now=now)
+    form, sign = _identity(context, payment.agency_code, now)
+    facts = changed(
+        plain,
+        refunded_vnd=payment.amount_vnd - kept_of(payment),
+        replaces="" if replaced is None else replaced.receipt_number,
+        form=form,
+        sign=sign,
+    )
+    written = {**asdict(facts), **{name: getattr(facts, name).isoformat() for name in MOMENTS}}
+    receipt_id = store.add(
+        connection,
+        payment_id=payment.id,
+        series=series,
+        number=number,
+        facts_sealed=sealed.seal(context.sealer, written, sealed.FACTS),
+        replaces=None if replaced is None else replaced.id,
+    )
+    made = store.find(connection, receipt_id)
+    assert made is not None
+    return made
+
+
+def _identity(context: Context, agency_code: str, now: datetime) -> tuple[str, str]:
+    """The signs of a legal receipt, where the agency issues its own and not at a provider."""
+    legal = context.agency(agency_code).legal
+    if legal is None or legal.provider != OWN:
+        return "", ""
+    return legal.form, legal.sign_in(now.astimezone(VIETNAM).year)
 
 
 def _facts(
@@ -136,7 +224,8 @@ def _that_paid(
 
 
 def _line(line: Any) -> ReceiptLine:
-    return ReceiptLine(line["kind"], line["name"], line["amount_vnd"], line.get("legal_basis") or "")
+    how = how_computed(line["amount_vnd"], line.get("full_vnd"), line.get("reduction"))
+    return ReceiptLine(line["kind"], line["name"], line["amount_vnd"], line.get("legal_basis") or "", how)
 
 
 def facts_of(context: Context, receipt: store.Receipt) -> ReceiptFacts:

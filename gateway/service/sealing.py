@@ -26,7 +26,7 @@ CURSOR = "consumer:proof"
 BATCH = 5_000
 HOUSE = "house"
 """Whose salt hides what is in events of no case."""
-SUBMITTED = "case.submitted"
+SUBMITTED = "case.registered"
 
 
 def seal(context: Context, now: datetime, limit: int = BATCH) -> int:

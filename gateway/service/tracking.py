@@ -61,6 +61,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "refund.declined": ("Không duyệt hoàn tiền", "The refund was declined"),
     "receipt.issued": ("Đã cấp biên lai", "The receipt was issued"),
+    "receipt.cancelled": ("Biên lai đã bị hủy", "The receipt was cancelled"),
+    "receipt.replaced": (
+        "Biên lai đã được thay bằng biên lai khác",
+        "Another receipt took the place of the receipt",
+    ),
     "delivery.ordered": ("Bưu điện đã nhận yêu cầu trả kết quả", "The post has taken the delivery order"),
     "delivery.moved": ("Bưu gửi đang trên đường", "The parcel is on its way"),
     "delivery.handed_over": ("Bưu điện đã trao kết quả tận tay", "The post has handed the result over"),

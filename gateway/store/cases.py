@@ -186,19 +186,33 @@ def paid_and_owed(connection: Connection, case_code: str) -> tuple[int, int]:
     return int(row.paid), int(row.owed)
 
 
-def overpaid_vnd(connection: Connection, case_code: str, payment_id: str) -> int:
-    """How much more was paid on the case's own fee lines than they ask for, of the lines that this payment has."""
-    row = connection.execute(
-        text(
-            "WITH owed AS (SELECT line ->> 'code' AS code, sum((line ->> 'amount_vnd')::bigint) AS vnd "
-            "FROM cases c, jsonb_array_elements(c.fees) AS line WHERE c.case_code = :case_code GROUP BY 1), "
-            "paid AS (SELECT line ->> 'code' AS code, sum((line ->> 'amount_vnd')::bigint) AS vnd "
-            "FROM payments p, jsonb_array_elements(p.lines) AS line "
-            "WHERE p.case_code = :case_code AND p.state = 'paid' GROUP BY 1) "
-            "SELECT coalesce(sum(greatest(paid.vnd - owed.vnd, 0)), 0)::bigint AS vnd FROM owed JOIN paid USING (code) "
-            "WHERE code IN (SELECT line ->> 'code' FROM payments p, jsonb_array_elements(p.lines) AS line "
-            "WHERE p.id = :payment_id)"
-        ),
-        {"case_code": case_code, "payment_id": payment_id},
-    ).one()
-    return int(row.vnd)
+_OVERPAID = """
+WITH owed AS (
+    SELECT line ->> 'code' AS code, sum((line ->> 'amount_vnd')::bigint) AS vnd
+    FROM cases c, jsonb_array_elements(c.fees) AS line WHERE c.case_code = :case_code GROUP BY 1
+), kept AS (
+    SELECT p.id, p.lines FROM payments p
+    WHERE p.case_code = :case_code AND p.state = 'paid'
+    AND (p.id = :payment_id OR p.paid_vnd - p.refunded_vnd > coalesce(
+        (SELECT sum(o.amount_vnd) FROM obligations o
+         WHERE o.payment_id = p.id AND o.kind = 'refund_due' AND o.settled_at IS NULL), 0))
+    AND EXISTS (SELECT FROM events e WHERE e.case_code = :case_code AND e.subject_id = p.id
+        AND e.type = 'payment.succeeded' AND (e.xid, e.id) <= (CAST(:xid AS xid8), :event_id))
+), paid AS (
+    SELECT line ->> 'code' AS code, sum((line ->> 'amount_vnd')::bigint) AS vnd
+    FROM kept, jsonb_array_elements(kept.lines) AS line GROUP BY 1
+)
+SELECT coalesce(sum(greatest(paid.vnd - owed.vnd, 0)), 0)::bigint AS vnd FROM owed JOIN paid USING (code)
+WHERE code IN (SELECT line ->> 'code' FROM payments p, jsonb_array_elements(p.lines) AS line WHERE p.id = :payment_id)
+"""
+
+
+def overpaid_vnd(connection: Connection, case_code: str, payment_id: str, position: str) -> int:
+    """How much more was paid on the case's own fee lines than they ask for, of the lines that this payment has.
+
+    Told at the event of its success, whose place on the spine is `position`: what came later is judged in its own turn,
+    and what is owed back or was given back already pays no fee. So of two that came together one is kept.
+    """
+    xid, _, event_id = position.partition("-")
+    values = {"case_code": case_code, "payment_id": payment_id, "xid": xid, "event_id": int(event_id)}
+    return int(connection.execute(text(_OVERPAID), values).scalar_one())

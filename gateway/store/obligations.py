@@ -66,6 +66,19 @@ def passed_on(connection: Connection, obligation_id: str, now: datetime) -> tupl
     return None if row is None else (str(row.payment_id), int(row.amount_vnd))
 
 
+def to_give_back_vnd(connection: Connection, payment_id: str) -> int:
+    """How much of a payment is still to be given back."""
+    return int(
+        connection.execute(
+            text(
+                "SELECT coalesce(sum(amount_vnd), 0) FROM obligations WHERE payment_id = :id "
+                "AND kind IN ('refund_due', 'part_unused') AND settled_at IS NULL"
+            ),
+            {"id": payment_id},
+        ).scalar_one()
+    )
+
+
 def overdue(connection: Connection, now: datetime, limit: int) -> Sequence[Obligation]:
     """Those whose time is over and that nobody was told of: there was never an alarm about them."""
     rows = connection.execute(

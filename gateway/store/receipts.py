@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, and_, insert, or_, select, text, update
 
 from gateway.domain.receipt import receipt_number
 from gateway.store.tables import payments, receipts
@@ -23,6 +23,10 @@ class Receipt:
     json_sha256: str | None
     created_at: datetime
     issued_at: datetime | None
+    replaces: str | None
+    ended_at: datetime | None
+    ended_by: str | None
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,15 @@ def take_number(connection: Connection, series: str) -> int:
     )
 
 
-def add(connection: Connection, *, payment_id: str, series: str, number: int, facts_sealed: bytes) -> str:
+def add(
+    connection: Connection,
+    *,
+    payment_id: str,
+    series: str,
+    number: int,
+    facts_sealed: bytes,
+    replaces: str | None = None,
+) -> str:
     """The id of the new receipt. Raises `IntegrityError` when the payment has a live one."""
     return str(
         connection.execute(
@@ -64,6 +76,7 @@ def add(connection: Connection, *, payment_id: str, series: str, number: int, fa
                 receipt_number=receipt_number(series, number),
                 state="numbered",
                 facts_sealed=facts_sealed,
+                replaces=replaces,
             )
             .returning(receipts.c.id)
         ).scalar_one()
@@ -101,6 +114,18 @@ def live_of(connection: Connection, payment_id: str) -> Receipt | None:
     return None if row is None else Receipt(**row)
 
 
+def complete(connection: Connection, receipt_id: str, *, before: str, after: str) -> bool:
+    """The paper has a completed signature. False when it is the same, or another worker completed it."""
+    if before == after:
+        return False
+    done = connection.execute(
+        update(receipts)
+        .where(receipts.c.id == receipt_id, receipts.c.pdf_sha256 == before)
+        .values(pdf_sha256=after)
+    )
+    return done.rowcount == 1
+
+
 def of_case(connection: Connection, case_code: str) -> Sequence[Receipt]:
     """Every receipt of a case that was issued, cancelled and replaced ones too, in the order of their issue."""
     query = (
@@ -128,5 +153,50 @@ def issue(
         update(receipts)
         .where(receipts.c.id == receipt_id, receipts.c.state == "numbered")
         .values(state="issued", pdf_sha256=pdf_sha256, json_sha256=json_sha256, issued_at=now)
+    )
+    return done.rowcount == 1
+
+
+def changed_between(connection: Connection, begins: datetime, ends: datetime) -> Sequence[Receipt]:
+    """The receipts that were issued, cancelled or replaced from `begins` on and before `ends`, by their numbers."""
+    query = (
+        select(*_COLUMNS)
+        .where(
+            or_(
+                and_(receipts.c.issued_at >= begins, receipts.c.issued_at < ends),
+                and_(receipts.c.ended_at >= begins, receipts.c.ended_at < ends),
+            )
+        )
+        .order_by(receipts.c.series, receipts.c.number)
+    )
+    return [Receipt(**row) for row in connection.execute(query).mappings()]
+
+
+def newest(connection: Connection, limit: int) -> Sequence[Receipt]:
+    query = select(*_COLUMNS).order_by(receipts.c.created_at.desc(), receipts.c.number.desc()).limit(limit)
+    return [Receipt(**row) for row in connection.execute(query).mappings()]
+
+
+def by_number(connection: Connection, number: str) -> Receipt | None:
+    row = connection.execute(select(*_COLUMNS).where(receipts.c.receipt_number == number)).mappings().first()
+    return None if row is None else Receipt(**row)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a receipt ends: the state it goes to, who says so and why, and when."""
+
+    state: str
+    by: str
+    reason: str
+    at: datetime
+
+
+def end(connection: Connection, receipt_id: str, how: End) -> bool:
+    """An issued receipt is cancelled or replaced. False when it is not issued, or not any more."""
+    done = connection.execute(
+        update(receipts)
+        .where(receipts.c.id == receipt_id, receipts.c.state == "issued")
+        .values(state=how.state, ended_by=how.by, reason=how.reason, ended_at=how.at)
     )
     return done.rowcount == 1

@@ -22,6 +22,11 @@ VERSION = "0.1.0"
 UPLOADS = ("documents", "result")
 SIGNED = "/v1/"
 CALLBACKS = "/callbacks/"
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+"""Of a page that has no script; one that has says so itself."""
 API = (catalogue, cases, payments, refunds, deliveries, webhooks)
 SIGNED_BLUEPRINTS = frozenset(module.blueprint.name for module in API)
 
@@ -82,10 +87,7 @@ def _close(response: Response) -> Response:
         auth.sign_answer(response)
     response.headers["X-Content-Type-Options"] = "nosniff"
     if response.mimetype == "text/html":
-        response.headers["Content-Security-Policy"] = (
-            "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; "
-            "base-uri 'none'; frame-ancestors 'none'"
-        )
+        response.headers.setdefault("Content-Security-Policy", POLICY)
         response.headers["Cache-Control"] = "no-store"
     log.info("request", method=request.method, rule=rule(), status=response.status_code, trace_id=g.trace_id)
     return response

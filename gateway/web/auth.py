@@ -81,14 +81,14 @@ def caller(scope: str) -> Caller:
 def sign_answer(response: Response) -> Response:
     """After each request under `/v1`: our signature over status, body and the request that it answers."""
     shared = web()
-    body = response.get_data()
+    key, body = shared.http_key(), response.get_data()
     response.headers.extend(
         http_messages.sign_response(
             response.status_code,
             {"content-type": response.content_type or ""},
             body,
-            key=shared.http_key.private_key,
-            keyid=shared.http_key.kid,
+            key=key.private_key,
+            keyid=key.kid,
             created=shared.context.clock(),
             answering=_answered(),
             request_label=g.get("signature_label"),

@@ -2,22 +2,25 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from flask import current_app, request
 
 from gateway.ports import InboundMessage
 from gateway.service.context import Context
+from signing.jose import Jwks
 from signing.keystore import StoredKey
 
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """The use cases' context, the key of our answers, what proves our papers (keys, root in PEM), limits in bytes."""
+    """The use cases' context, the key of our answers, what proves our papers (keys, root in PEM), limits in bytes.
+
+    Keys are asked for each time: another one may have its turn.
+    """
 
     context: Context
-    http_key: StoredKey
-    jwks: dict[str, Any]
+    http_key: Callable[[], StoredKey]
+    jwks: Callable[[], Jwks]
     paper_root: bytes
     max_body_bytes: int
     max_document_bytes: int

@@ -65,7 +65,10 @@ def metrics() -> Response:
 @blueprint.get("/.well-known/jwks.json")
 def jwks() -> Response:
     """The public keys that our answers, webhooks and papers are signed with."""
-    return jsonify(web().jwks)
+    answer = jsonify(web().jwks())
+    # shorter than the time for which a key is published before it signs (signing/keystore.py, LEAD)
+    answer.headers["Cache-Control"] = "public, max-age=60"
+    return answer
 
 
 @blueprint.get("/.well-known/paper-root.pem")

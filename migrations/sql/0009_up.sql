@@ -4,8 +4,7 @@ CREATE TABLE leaves (
     event_id bigint NOT NULL,
     body bytea NOT NULL,
     CONSTRAINT pk_leaves PRIMARY KEY (index),
-    CONSTRAINT uq_leaves_event_id UNIQUE (event_id),
-    CONSTRAINT fk_leaves_event_id FOREIGN KEY (event_id) REFERENCES events (id)
+    CONSTRAINT uq_leaves_event_id UNIQUE (event_id)
 );
 CREATE TABLE log_tiles (
     level smallint NOT NULL,

@@ -9,7 +9,7 @@ import pytest
 from api_wire import Reply, uploaded
 from api_world import FEE_VND, PAPERS, PROCEDURE, World, fingerprint_of_world
 
-from gateway.service import webhooks
+from gateway.service import sealing, webhooks
 from gateway.store import receipts, spine
 
 pytestmark = pytest.mark.service
@@ -34,6 +34,7 @@ Body = Callable[[World, Things], Any]
 
 READS: dict[str, Target] = {
     "GET /v1/cases/<case_code>": lambda own: f"/v1/cases/{own.case}",
+    "GET /v1/cases/<case_code>/evidence": lambda own: f"/v1/cases/{own.case}/evidence",
     "GET /v1/payments/<payment_id>": lambda own: f"/v1/payments/{own.payment}",
     "GET /v1/payments/<payment_id>/receipt": lambda own: f"/v1/payments/{own.payment}/receipt",
     "GET /v1/refunds/<refund_id>": lambda own: f"/v1/refunds/{own.refund}",
@@ -136,6 +137,8 @@ def own(world: World, case_code: str) -> Things:
             connection, payment_id=payment, series="AU", number=number, facts_sealed=b"sealed"
         )
         receipts.issue(connection, paper, pdf_sha256=pdf, json_sha256=pdf, now=datetime.now(UTC))
+    while sealing.seal(world.house.context, datetime.now(UTC)):
+        pass
     return Things(
         draft=world.draft()["case_code"],
         case=case_code,

@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from service_refunds import approved, vnpay_says
 from service_wires import ipn, paid_at_vnpay, platform
 from service_world import FEE_VND, GUEST, NOW, World, nobody_listens
 
 from adapters import bank_webhook
 from gateway.domain.errors import Forbidden, OutcomeUnknown, Unreachable, Unsupported
 from gateway.ports import HttpAnswer, HttpRequest
-from gateway.service import attempts, behind, payments
+from gateway.service import attempts, behind, payments, refund_sending
 
 pytestmark = pytest.mark.service
 
@@ -63,6 +64,28 @@ def test_a_fee_that_is_paid_a_second_time_by_another_order_is_owed_back_once(wor
     assert ([], [("refund_due", FEE_VND)]) == (world.obligations(first), world.obligations(second))
     follow(world)
     assert [("refund_due", FEE_VND)] == world.obligations(second)
+
+
+def test_of_two_orders_that_are_paid_before_anybody_looks_one_is_kept(world: World) -> None:
+    """Found when receipts were refused to what is owed back: each saw the other, and both were owed back."""
+    case_code = world.case()
+    (first, one), (second, two) = world.started(case_code), world.started(case_code)
+    for reference in (one, two):
+        world.hear("vnpay", ipn(reference, number=world.fresh("181")))
+    follow(world)
+    assert [[], [("refund_due", FEE_VND)]] == [world.obligations(each) for each in (first, second)]
+
+
+def test_a_fee_that_was_given_back_may_be_paid_again(world: World) -> None:
+    case_code = world.case()
+    first, one = world.started(case_code)
+    pay(world, one)
+    world.wire.answer = vnpay_says("00", "00", vnp_TransactionNo=world.fresh("16"))
+    refund_sending.send(world.context, approved(world, first).id, NOW)
+    assert FEE_VND == world.found(first).refunded_vnd
+    second, two = world.started(case_code)
+    pay(world, two)
+    assert [[], []] == [world.obligations(each) for each in (first, second)]
 
 
 def test_another_line_than_the_cases_own_is_owed_by_itself(world: World) -> None:

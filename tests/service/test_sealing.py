@@ -18,6 +18,7 @@ from gateway.notary import open_notary
 from gateway.service import evidence, sealing
 from gateway.store import log as store
 from gateway.store import spine
+from gateway.wiring import now
 from signing import notes
 
 pytestmark = pytest.mark.service
@@ -210,7 +211,7 @@ def test_a_witness_that_we_know_signs_under_a_checkpoint_once(world: World) -> N
     paid(world)
     drained(world)
     settings = world.house.settings.model_copy(update={"proof_log_witnesses": [SEES.text()]})
-    known = open_notary(settings, world.house.keystore, bind=world.context.notary.bind, keys=dict, now=NOW)
+    known = open_notary(settings, world.house.keystore, bind=world.context.notary.bind, keys=dict, now=now())
     context = replace(world.context, notary=known)
     note = newest(world).note
     line = notes.cosign(note, name=SEES.name, key=WITNESS, at_s=1_790_000_000)

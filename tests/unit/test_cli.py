@@ -168,20 +168,14 @@ def test_a_move_is_either_shared_or_single() -> None:
 # --- keys ---------------------------------------------------------------------------------------
 
 
-def test_a_key_is_made_listed_and_rotated_and_the_one_before_stays_published(
+def test_a_key_is_made_and_rotated_and_the_one_before_stays_published(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert 0 == main(["key", "new", "http", "--kind", "ed25519"])
     assert capsys.readouterr().out.startswith("http 0001  ed25519  0 days old  kid ")
     assert 0 == main(["key", "rotate", "http"])
     assert capsys.readouterr().out.startswith("http 0002  ed25519  0 days old  kid ")
-    store = Keystore.open(tmp_path / "var" / "keys")
-    store.ensure_secret("data")
-    assert 0 == main(["key", "list"])
-    listed = capsys.readouterr().out.splitlines()
-    kids = [each["kid"] for each in store.public_jwks("http")["keys"]]
-    assert [f"http 000{n}  ed25519  0 days old  kid {kid}" for n, kid in enumerate(kids, 1)] == listed[:2]
-    assert ["data 0001  symmetric"] == listed[2:]
+    assert 2 == len(Keystore.open(tmp_path / "var" / "keys").public_jwks("http")["keys"])
 
 
 def test_a_key_is_not_made_over_another(capsys: pytest.CaptureFixture[str]) -> None:

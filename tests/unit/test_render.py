@@ -19,6 +19,7 @@ from gateway.render import ReceiptFacts, ReceiptLine, ReceiptPress, receipt_json
 from signing.certificates import ensure_certificate
 from signing.keystore import Keystore
 from signing.pdf import PdfSigner, validate
+from signing.signer import KeySigner
 
 VIETNAM = timezone(timedelta(hours=7))
 FACTS = ReceiptFacts(
@@ -228,7 +229,9 @@ def test_threads_print_at_the_same_time_without_mixing_their_receipts() -> None:
 
 def test_the_press_signs_what_it_prints(tmp_path: Path) -> None:
     held = ensure_certificate(Keystore.open(tmp_path), "receipt", subject="Sở Tư pháp", now=FACTS.issued_at)
-    press = ReceiptPress(PdfSigner(held.private_key, held.certificate, held.chain), location="Đà Lạt")
+    press = ReceiptPress(
+        PdfSigner(KeySigner(held.private_key, held.certificate, held.chain)), location="Đà Lạt"
+    )
     paper = press.receipt(FACTS)
     assert paper.json == receipt_json(FACTS)
     assert paper.pdf.startswith(render_receipt(FACTS))

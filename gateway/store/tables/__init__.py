@@ -9,6 +9,7 @@ from gateway.store.tables.cases import case_counters, case_documents, case_trans
 from gateway.store.tables.deliveries import deliveries, parcel_events
 from gateway.store.tables.finance import day_closes, ledger, matches, statement_lines, statements
 from gateway.store.tables.inbound import alarms, calls, cursors, events, inbox, nonces, portal_keys, portals
+from gateway.store.tables.legal import legal_receipts
 from gateway.store.tables.log import checkpoints, leaves, log_tiles, salts
 from gateway.store.tables.payments import attempts, obligations, payments, receipt_series, receipts, refunds
 from gateway.store.tables.providers import provider_health
@@ -30,6 +31,7 @@ __all__ = [
     "inbox",
     "leaves",
     "ledger",
+    "legal_receipts",
     "log_tiles",
     "matches",
     "metadata",

@@ -3,7 +3,6 @@
 from sqlalchemy import (
     BigInteger,
     Column,
-    ForeignKey,
     LargeBinary,
     SmallInteger,
     Table,
@@ -17,7 +16,7 @@ leaves = Table(
     "leaves",
     metadata,
     Column("index", BigInteger, primary_key=True, autoincrement=False),
-    Column("event_id", BigInteger, ForeignKey("events.id"), nullable=False),
+    Column("event_id", BigInteger, nullable=False),
     Column("body", LargeBinary, nullable=False),
     UniqueConstraint("event_id"),
 )

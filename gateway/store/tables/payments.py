@@ -143,7 +143,17 @@ receipts = Table(
     words("json_sha256", required=False),
     moment("created_at"),
     moment("issued_at", required=False),
+    Column("replaces", Text, ForeignKey("receipts.id")),
+    moment("ended_at", required=False),
+    words("ended_by", required=False),
+    words("reason", required=False),
     UniqueConstraint("series", "number"),
+    Index("uq_receipts_replaces", "replaces", unique=True, postgresql_where=text("replaces IS NOT NULL")),
+    CheckConstraint(
+        "(state IN ('cancelled', 'replaced')) = "
+        "(ended_at IS NOT NULL AND ended_by IS NOT NULL AND reason IS NOT NULL)",
+        name="end_is_told",
+    ),
     Index(
         "uq_receipts_live_payment",
         "payment_id",

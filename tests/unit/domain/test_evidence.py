@@ -12,7 +12,6 @@ from pymerkle import InmemoryTree, InvalidProof, verify_consistency, verify_incl
 
 from gateway.domain import evidence
 
-
 Tiles = dict[tuple[int, int], list[bytes]]
 
 

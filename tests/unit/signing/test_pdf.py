@@ -15,7 +15,9 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from signing.certificates import SigningCertificate, ensure_certificate
 from signing.errors import BadSignature, Malformed, SigningError
 from signing.keystore import Keystore
-from signing.pdf import PdfSigner, Verdict, validate
+from signing.pdf import Level, PdfSigner, Verdict, validate
+from signing.signer import KeySigner
+from signing.verdicts import Indication, Judgement
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
@@ -34,12 +36,12 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def signer_of(held: SigningCertificate) -> PdfSigner:
-    return PdfSigner(held.private_key, held.certificate, held.chain)
+    return PdfSigner(KeySigner(held.private_key, held.certificate, held.chain))
 
 
 @pytest.fixture(scope="module")
 def signed(held: SigningCertificate, plain: bytes) -> bytes:
-    return signer_of(held).sign(plain, reason="Phát hành biên lai", location="Hà Nội", at=NOW)
+    return signer_of(held).sign(plain, reason="Phát hành biên lai", location="Hà Nội", at=NOW).pdf
 
 
 def test_what_is_signed_is_intact_trusted_and_whole(signed: bytes, held: SigningCertificate) -> None:
@@ -51,6 +53,8 @@ def test_what_is_signed_is_intact_trusted_and_whole(signed: bytes, held: Signing
         signed_at=NOW,
         reason="Phát hành biên lai",
         signatures=1,
+        judgement=Judgement(Indication.PASSED),
+        level=Level.B_B,
     )
     verdict = validate(signed, [held.root], at=NOW)
     assert expected == verdict
@@ -109,7 +113,7 @@ def test_an_update_after_the_signature_is_seen(signed: bytes, held: SigningCerti
 
 
 def test_a_second_signature_stands_beside_the_first(signed: bytes, held: SigningCertificate) -> None:
-    twice = signer_of(held).sign(signed, reason="Đóng dấu", location="Huế", at=NOW + timedelta(hours=1))
+    twice = signer_of(held).sign(signed, reason="Đóng dấu", location="Huế", at=NOW + timedelta(hours=1)).pdf
     verdict = validate(twice, [held.root], at=NOW)
     assert (verdict.signatures, verdict.reason, verdict.good) == (2, "Đóng dấu", True)
     broken = twice.replace(b"/Producer", b"/Prodicer", 1).replace(b"CreatorTool>T", b"CreatorTool>X", 1)
@@ -139,7 +143,7 @@ def test_a_file_without_signature_is_said_to_be_unsigned(plain: bytes, held: Sig
 
 def test_a_certificate_of_another_key_makes_no_signer(held: SigningCertificate) -> None:
     with pytest.raises(Malformed):
-        PdfSigner(held.private_key, held.root, held.chain)
+        KeySigner(held.private_key, held.root, held.chain)
 
 
 @pytest.mark.parametrize("junk", [b"", b"%PDF-1.7\n", b"hello" * 100])

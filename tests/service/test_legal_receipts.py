@@ -1,0 +1,283 @@
+"""Legal receipts at a provider: one for each receipt of ours, however often the network, the provider or we fail."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import count
+
+import pytest
+from service_refunds import approved, paid, vnpay_says
+from service_world import AGENCY, FEE_VND, NOW, World, minutes
+
+from gateway.domain.errors import OutcomeUnknown, ReferenceConflict, Refused, Unreachable
+from gateway.ports import (
+    IssuedReceipt,
+    LegalSeries,
+    NotThere,
+    ReceiptCapability,
+    ReceiptFile,
+    ReceiptOrder,
+    ReceiptSeries,
+    Standing,
+)
+from gateway.service import behind, legal_receipts, receipt_changes, receipts, refund_sending
+from gateway.store import legal_receipts as store
+
+pytestmark = pytest.mark.service
+
+NUMBERS = count(1)
+SERIES = LegalSeries("vnpt", "01BLP0-001", "AA")
+
+
+@dataclass
+class Provider:
+    """A provider of receipts: what it has by our keys, and what goes wrong with the next call."""
+
+    name: str = "vnpt"
+    capabilities: frozenset[ReceiptCapability] = frozenset({ReceiptCapability.CANCEL})
+    has: dict[str, IssuedReceipt] = field(default_factory=dict)
+    before: list[Callable[[], None]] = field(default_factory=list)
+    after: list[Callable[[], None]] = field(default_factory=list)
+    issued: list[str] = field(default_factory=list)
+
+    def issue(self, order: ReceiptOrder, now: datetime) -> IssuedReceipt:
+        self._fail(self.before)
+        assert order.key not in self.has, "a key is issued once"
+        number = f"{next(NUMBERS):07d}"
+        made = IssuedReceipt(order.key, order.series, number, amount_vnd=order.amount_vnd, issued_at=now)
+        self.has[order.key] = made
+        self.issued.append(order.key)
+        self._fail(self.after)
+        return made
+
+    def look_up(self, key: str, series: ReceiptSeries, now: datetime) -> IssuedReceipt | NotThere:
+        self._fail(self.before)
+        return self.has.get(key, NotThere(key))
+
+    def cancel(self, receipt: IssuedReceipt, reason: str, now: datetime) -> None:
+        self._fail(self.before)
+        self.has[receipt.key] = replace(self.has[receipt.key], standing=Standing.CANCELLED)
+        self._fail(self.after)
+
+    def fetch(self, receipt: IssuedReceipt, kind: ReceiptFile, now: datetime) -> bytes:
+        raise NotImplementedError
+
+    def _fail(self, faults: list[Callable[[], None]]) -> None:
+        if faults:
+            faults.pop(0)()
+
+
+def fails(error: Exception) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+@pytest.fixture
+def provider() -> Provider:
+    return Provider()
+
+
+@pytest.fixture
+def town(world: World, provider: Provider) -> World:
+    agencies = {"H28": replace(AGENCY, legal=SERIES)}
+    return replace(
+        world,
+        context=replace(world.context, agencies=agencies, receipt_providers={"vnpt": provider}),
+    )
+
+
+def receipted(town: World) -> str:
+    """The id of a receipt that was just issued for a case of its own."""
+    payment_id = paid(town, town.case())
+    receipts.issue(town.context, payment_id, NOW)
+    follow(town)
+    return str(
+        town.one("SELECT id FROM receipts WHERE payment_id = :p ORDER BY number DESC LIMIT 1", p=payment_id)
+    )
+
+
+def follow(town: World) -> None:
+    while behind.consume(town.context, "receipts", NOW):
+        pass
+
+
+def legal(town: World, receipt_id: str) -> store.LegalReceipt:
+    with town.transaction() as connection:
+        found = store.of_receipt(connection, receipt_id)
+    assert found is not None
+    return found
+
+
+def work(town: World, receipt_id: str, *, rounds: int = 6) -> store.LegalReceipt:
+    """Every step that is put down, whatever its time, until nothing waits."""
+    known = legal(town, receipt_id)
+    for later in range(rounds):
+        waiting = town.jobs(legal_receipts.TASK, known.id)
+        town.do("DELETE FROM procrastinate_jobs WHERE lock = :l", l=f"{legal_receipts.TASK}:{known.id}")
+        if not waiting:
+            break
+        legal_receipts.work(town.context, known.id, int(str(waiting[-1][0]["round"])), minutes(5 * later))
+    return legal(town, receipt_id)
+
+
+def test_each_receipt_has_one_legal_receipt(town: World, provider: Provider) -> None:
+    receipt_id = receipted(town)
+    found = work(town, receipt_id)
+    number = provider.has[found.key].number
+    assert ("issued", number, "01BLP0-001", "AA-26E") == (
+        found.state,
+        found.number,
+        found.form,
+        found.sign,
+    )
+    follow(town)
+    assert found == work(town, receipt_id)
+    assert 1 == len(provider.issued)
+    assert ["legal_receipt.sent", "legal_receipt.issued"] == town.types(found.id)
+
+
+def test_where_no_provider_is_wanted_there_is_none(world: World) -> None:
+    payment_id = paid(world, world.case())
+    receipts.issue(world.context, payment_id, NOW)
+    while behind.consume(world.context, "receipts", NOW):
+        pass
+    query = (
+        "SELECT count(*) FROM legal_receipts l JOIN receipts r ON r.id = l.receipt_id WHERE r.payment_id = :p"
+    )
+    assert 0 == world.one(query, p=payment_id)
+
+
+def test_x23_an_answer_that_is_lost_is_looked_up_and_never_issued_again(
+    town: World, provider: Provider
+) -> None:
+    receipt_id = receipted(town)
+    provider.after.append(fails(OutcomeUnknown("no answer")))
+    found = work(town, receipt_id)
+    assert ("issued", provider.has[found.key].number) == (found.state, found.number)
+    assert 1 == len(provider.issued)
+
+
+def test_what_was_lost_on_the_way_is_asked_for_again_under_the_same_key(
+    town: World, provider: Provider
+) -> None:
+    receipt_id = receipted(town)
+    provider.before.append(fails(OutcomeUnknown("lost before")))
+    found = work(town, receipt_id)
+    assert ("issued", [found.key]) == (found.state, provider.issued)
+    assert [
+        "legal_receipt.sent",
+        "legal_receipt.not_sent",
+        "legal_receipt.sent",
+        "legal_receipt.issued",
+    ] == town.types(found.id)
+
+
+def test_a_provider_that_is_away_is_tried_later(town: World, provider: Provider) -> None:
+    receipt_id = receipted(town)
+    provider.before += [fails(Unreachable("away"))] * 2
+    assert "issued" == work(town, receipt_id).state
+    assert 1 == len(provider.issued)
+
+
+def test_what_the_provider_refuses_is_a_persons_work(town: World, provider: Provider) -> None:
+    receipt_id = receipted(town)
+    provider.before.append(fails(Refused("no numbers left", code="6")))
+    found = work(town, receipt_id)
+    assert ("refused", "6", ["legal_receipt_refused"]) == (found.state, found.code, town.alarms(found.id))
+    legal_receipts.retry(town.context, found.id, NOW)
+    assert "issued" == work(town, receipt_id).state
+
+
+def test_another_sum_under_our_key_is_never_taken_for_ours(town: World, provider: Provider) -> None:
+    receipt_id = receipted(town)
+    provider.before.append(fails(ReferenceConflict("the key has a receipt of another sum")))
+    assert "refused" == work(town, receipt_id).state
+    again = receipted(town)
+    provider.after.append(fails(OutcomeUnknown("no answer")))
+    known = legal(town, again)
+    legal_receipts.work(town.context, known.id, 0, NOW)
+    provider.has[known.key] = replace(provider.has[known.key], amount_vnd=FEE_VND - 1)
+    assert ("refused", "ReferenceConflict") == (work(town, again).state, legal(town, again).code)
+
+
+def test_a_number_that_another_receipt_has_is_a_persons_work(town: World, provider: Provider) -> None:
+    one = receipted(town)
+    first, second = work(town, one), receipted(town)
+    provider.after.append(fails(OutcomeUnknown("no answer")))
+    known = legal(town, second)
+    legal_receipts.work(town.context, known.id, 0, NOW)
+    provider.has[known.key] = replace(provider.has[known.key], number=str(first.number))
+    found = work(town, second)
+    assert ("refused", ["legal_receipt_refused"]) == (found.state, town.alarms(found.id))
+
+
+def test_two_workers_at_once_ask_once(town: World, provider: Provider) -> None:
+    receipt_id = receipted(town)
+    known = legal(town, receipt_id)
+    provider.before.append(lambda: legal_receipts.work(town.context, known.id, 0, NOW))
+    legal_receipts.work(town.context, known.id, 0, NOW)
+    assert ("issued", 1) == (work(town, receipt_id).state, len(provider.issued))
+
+
+def refund(town: World, receipt_id: str, amount_vnd: int) -> None:
+    payment_id = str(town.one("SELECT payment_id FROM receipts WHERE id = :id", id=receipt_id))
+    town.wire.answer = vnpay_says("00", "00", vnp_TransactionNo=town.fresh("16"))
+    refund_sending.send(town.context, approved(town, payment_id, amount_vnd, FEE_VND).id, NOW)
+    receipt_changes.follow_refund(town.context, payment_id, NOW)
+    follow(town)
+
+
+@pytest.mark.parametrize("fault", [None, "before", "after", "away"])
+def test_a_cancelled_receipt_cancels_its_legal_one(
+    town: World, provider: Provider, fault: str | None
+) -> None:
+    receipt_id = receipted(town)
+    work(town, receipt_id)
+    if fault == "away":
+        provider.before.append(fails(Unreachable("away")))
+    elif fault is not None:
+        getattr(provider, fault).append(fails(OutcomeUnknown("no answer")))
+    refund(town, receipt_id, FEE_VND)
+    found = work(town, receipt_id)
+    assert ("cancelled", Standing.CANCELLED) == (found.state, provider.has[found.key].standing)
+
+
+def test_a_receipt_that_ends_before_its_legal_one_is_asked_for_needs_none(
+    town: World, provider: Provider
+) -> None:
+    receipt_id = receipted(town)
+    refund(town, receipt_id, FEE_VND)
+    assert "not_needed" == work(town, receipt_id).state
+    assert [] == provider.issued
+
+
+def test_a_receipt_that_ends_while_nobody_knows_is_issued_and_then_cancelled(
+    town: World, provider: Provider
+) -> None:
+    receipt_id = receipted(town)
+    provider.after.append(fails(OutcomeUnknown("no answer")))
+    known = legal(town, receipt_id)
+    legal_receipts.work(town.context, known.id, 0, NOW)
+    assert "sent" == legal(town, receipt_id).state
+    refund(town, receipt_id, FEE_VND)
+    assert "cancelled" == work(town, receipt_id).state
+
+
+def test_a_provider_that_will_not_cancel_is_a_persons_work(town: World, provider: Provider) -> None:
+    receipt_id = receipted(town)
+    work(town, receipt_id)
+    provider.before.append(fails(Refused("already reported", code="9")))
+    refund(town, receipt_id, FEE_VND)
+    found = work(town, receipt_id)
+    assert ("issued", ["legal_receipt_by_hand"]) == (found.state, town.alarms(found.id))
+
+
+def test_the_questions_end_in_an_alarm(town: World, provider: Provider) -> None:
+    receipt_id = receipted(town)
+    known = legal(town, receipt_id)
+    last = len(town.context.schedules.query_s) - 1
+    provider.before.append(fails(Unreachable("away")))
+    legal_receipts.work(town.context, known.id, last, NOW)
+    assert ["legal_receipt_unclear"] == town.alarms(known.id)
