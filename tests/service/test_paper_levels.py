@@ -41,7 +41,7 @@ def today() -> datetime:
 
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PkiServer]:
-    server = PkiServer(tmp_path_factory.mktemp("pki"))
+    server = PkiServer(tmp_path_factory.mktemp("pki"), clock=today)
     server.start()
     yield server
     server.stop()
@@ -97,7 +97,7 @@ def everybody_is_up(pki: PkiServer) -> None:
 def level_of(town: World, pki: PkiServer, payment_id: str) -> Level:
     pdf = receipts.paper_of(town.context, town.caller, payment_id, "pdf")
     root = (x509.load_der_x509_certificate(pki.pki.certificate("root")),)
-    verdict = validate(pdf, CertificateTrust(Roots(national=root, stamping=root)), at=now())
+    verdict = validate(pdf, CertificateTrust(Roots(national=root, stamping=root)), at=today())
     assert verdict.intact
     assert verdict.covers_whole_document
     return verdict.level

@@ -31,9 +31,7 @@ PUBLIC_NOTE = (
 def test_the_note_of_another_implementation_holds() -> None:
     known = notes.read_verifier(PUBLIC_KEY)
     assert PUBLIC_KEY == known.text()
-    with pytest.raises(
-        Malformed, match="not a checkpoint"
-    ):  # its signature holds; it is a saying
+    with pytest.raises(Malformed, match="not a checkpoint"):  # its signature holds; it is a saying
         notes.verify(PUBLIC_NOTE, known)
     with pytest.raises(BadSignature):
         notes.verify(PUBLIC_NOTE.replace("think", "thank"), known)

@@ -200,7 +200,9 @@ def test_a_level_above_the_first_needs_services(world: World, plain: bytes) -> N
 # --- long after ---------------------------------------------------------------------------------
 
 
-def test_x31_after_the_certificate_expired_every_long_term_document_has_the_same_verdict(world: World) -> None:
+def test_x31_after_the_certificate_expired_every_long_term_document_has_the_same_verdict(
+    world: World,
+) -> None:
     documents = list(many(world, 10))
     passed = {(Level.B_LT, Judgement(Indication.PASSED)): 10}
     assert passed == tally(documents, world.trust(online=False), at=LATER)
