@@ -134,6 +134,13 @@ class Settings(BaseSettings):
         "beginning with `*`; absent: any) and `groups`, objects of shares by provider, tried in their order. "
         "Without one that fits, every provider is offered, by name.",
     )
+    receipt_providers: dict[str, dict[str, Any]] = Field(
+        default={},
+        repr=False,
+        description="Providers of legal electronic receipts as JSON, settings by name: vnpt, viettel, misa; each takes "
+        "the fields of its adapter's Settings. An agency names one in `legal_receipts` of the agencies file "
+        "(provider, form, letters), or `own` where ours are the legal ones. Holds secrets.",
+    )
     links: dict[str, str] = Field(
         default={}, description="More links of the first page, address by name: the portal, a guide."
     )

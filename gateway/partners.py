@@ -25,10 +25,20 @@ from adapters import (
     viettelpay,
     vnpay,
 )
+from adapters.receipts import misa, viettel, vnpt
 from gateway.config import DvcqgSettings, Settings, VnpaySettings, VnpostSettings
 from gateway.domain.delivery import DeliveryState
 from gateway.domain.errors import Malformed, Misconfigured
-from gateway.ports import Agency, HttpDoor, LegalSeries, Party, PaymentProvider, PostalOperator, ReceiptSeries
+from gateway.ports import (
+    Agency,
+    HttpDoor,
+    LegalSeries,
+    Party,
+    PaymentProvider,
+    PostalOperator,
+    ReceiptProvider,
+    ReceiptSeries,
+)
 from postal import vnpost_ngsp
 
 Make = Callable[[Any, HttpDoor], PaymentProvider]
@@ -48,6 +58,14 @@ KINDS: Mapping[str, tuple[ModuleType, Make]] = {
     "vnpay": (vnpay, vnpay.Vnpay),
 }
 """Each kind of provider: its adapter's module, and the class that speaks for it."""
+
+
+RECEIPT_KINDS: Mapping[str, tuple[type, Callable[[Any, HttpDoor], ReceiptProvider]]] = {
+    "misa": (misa.Settings, misa.Misa),
+    "viettel": (viettel.Settings, viettel.Viettel),
+    "vnpt": (vnpt.Settings, vnpt.Vnpt),
+}
+"""Each provider of legal receipts: its settings, and the class that speaks for it."""
 
 
 def providers(settings: Settings, door: HttpDoor) -> Mapping[str, PaymentProvider]:
@@ -133,6 +151,19 @@ def _dvcqg(given: DvcqgSettings) -> dvcqg.Settings:
         postage_kind=given.postage_kind,
         failure_codes=given.failure_codes,
     )
+
+
+def receipt_providers(settings: Settings, door: HttpDoor) -> Mapping[str, ReceiptProvider]:
+    """Every provider of legal receipts that is configured, by its name. Raises `Misconfigured`, without any value."""
+    found = {}
+    for name, given in settings.receipt_providers.items():
+        if name not in RECEIPT_KINDS:
+            raise Misconfigured(
+                f"GATEWAY_RECEIPT_PROVIDERS: {name[:40]} is none of {', '.join(RECEIPT_KINDS)}"
+            )
+        kind, make = RECEIPT_KINDS[name]
+        found[name] = make(read_settings(kind, given, name), door)
+    return found
 
 
 def operators(

@@ -102,7 +102,7 @@ def open_house(
         providers=providers,
         routes=routing_rules.read(settings.routes, routing.payable(providers)),
         operators=partners.operators(settings, door, clock),
-        receipt_providers={},
+        receipt_providers=partners.receipt_providers(settings, door),
         formats={"mt940": mt940.parse},
         agencies=partners.agencies(settings.agencies_file),
         procedures=_procedures(),
