@@ -38,6 +38,8 @@ MIMETYPE = b"application/vnd.etsi.asic-e+zip"
 _ASIC, _DS = "{http://uri.etsi.org/02918/v1.2.1#}", "{http://www.w3.org/2000/09/xmldsig#}"
 _SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 _MESSAGE_DIGEST = bytes.fromhex("2a864886f70d010904")  # 1.2.840.113549.1.9.4
+# the version of the first event of a thing: these are put down as drafts and intentions, without an event of their own
+_FIRST = {"delivery": 2, "legal_receipt": 2}
 _CONTEXT_0, _OCTETS = 0xA0, 0x04
 _HASHES: Mapping[bytes, Callable[[], hashes.HashAlgorithm]] = {
     bytes.fromhex("608648016503040201"): hashes.SHA256,
@@ -339,9 +341,9 @@ def _order(indexes: Sequence[int], leaves: Sequence[Mapping[str, Any]]) -> None:
         version, state = _member(leaf, "version", int), leaf.get("to")
         last, was = seen.get(name, (0, None))
         moved = state is not None
-        if version not in {last, last + 1} or (
-            moved and last and version == last + 1 and leaf.get("from") != was
-        ):
+        follows = version in {last, last + 1} if last else version == _FIRST.get(name[0], 1)
+        leads = not (moved and last and version == last + 1) or leaf.get("from") == was
+        if not (follows and leads):
             raise Broken(
                 f"Thiếu một sự kiện trước sự kiện thứ {at}", f"An event before event {at} is missing"
             )

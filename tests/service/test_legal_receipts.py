@@ -20,8 +20,17 @@ from gateway.ports import (
     ReceiptSeries,
     Standing,
 )
-from gateway.service import behind, legal_receipts, receipt_changes, receipts, refund_sending
+from gateway.service import (
+    behind,
+    evidence,
+    legal_receipts,
+    receipt_changes,
+    receipts,
+    refund_sending,
+    sealing,
+)
 from gateway.store import legal_receipts as store
+from signing import verifier
 
 pytestmark = pytest.mark.service
 
@@ -281,3 +290,17 @@ def test_the_questions_end_in_an_alarm(town: World, provider: Provider) -> None:
     provider.before.append(fails(Unreachable("away")))
     legal_receipts.work(town.context, known.id, last, NOW)
     assert ["legal_receipt_unclear"] == town.alarms(known.id)
+
+
+def test_a_case_with_a_refund_and_a_legal_receipt_is_proved(town: World, provider: Provider) -> None:
+    receipt_id = receipted(town)
+    work(town, receipt_id)
+    refund(town, receipt_id, FEE_VND)
+    assert "cancelled" == work(town, receipt_id).state
+    while sealing.seal(town.context, NOW):
+        pass
+    query = "SELECT p.case_code FROM receipts r JOIN payments p ON p.id = r.payment_id WHERE r.id = :id"
+    case_code = str(town.one(query, id=receipt_id))
+    data = evidence.container(town.context, town.caller, case_code, with_person=True, now=NOW)
+    many = town.one("SELECT count(*) FROM events WHERE case_code = :c", c=case_code)
+    assert many == verifier.check(data, key=town.context.notary.key).events

@@ -270,6 +270,9 @@ async function checkEvent(told, at, checkpoint) {
   }
 }
 
+/* The version of the first event of a thing: these are put down as drafts and intentions, without an event of their own. */
+const FIRST = { delivery: 2, legal_receipt: 2 };
+
 function checkOrder(events, leaves) {
   const seen = new Map();
   leaves.forEach((leaf, at) => {
@@ -281,7 +284,8 @@ function checkOrder(events, leaves) {
     const name = `${leaf.subject.kind} ${leaf.subject.id}`;
     const before = seen.get(name) || { version: 0, state: null };
     const moved = leaf.to !== null;
-    const follows = leaf.version === before.version || leaf.version === before.version + 1;
+    const begins = leaf.version === (FIRST[leaf.subject.kind] || 1);
+    const follows = before.version === 0 ? begins : leaf.version === before.version || leaf.version === before.version + 1;
     const leads = !moved || before.version === 0 || leaf.version !== before.version + 1 || leaf.from === before.state;
     if (!follows || !leads) {
       throw new Broken(`Thiếu một sự kiện trước sự kiện thứ ${at + 1}`, `An event before event ${at + 1} is missing`);

@@ -158,6 +158,17 @@ def test_a_state_that_does_not_follow_is_a_missing_event() -> None:
     assert "before event 6 is missing" in said(parts.packed())
 
 
+@pytest.mark.parametrize(("version", "holds"), [(1, False), (2, True), (3, False)])
+def test_a_delivery_begins_with_its_second_version(version: int, *, holds: bool) -> None:
+    parts = Parts()
+    parts.leaves.append(leaf(8, "delivery.ordering", ("delivery", "d"), version, ("draft", "unknown")))
+    parts.places.append(10)
+    if holds:
+        assert 8 == verifier.check(parts.packed(), key=log_key(), root=ROOT).events
+    else:
+        assert "before event 8 is missing" in said(parts.packed())
+
+
 def test_a_version_that_was_passed_over_is_a_missing_event() -> None:
     parts = Parts()
     parts.leaves[5] = leaf(6, "payment.succeeded", ("payment", "p"), 4, ("pending", "paid"))
