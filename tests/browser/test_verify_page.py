@@ -15,10 +15,12 @@ from playwright.sync_api import Browser, sync_playwright
 
 from gateway.web.verify import SCRIPT
 from signing import asic, verifier
+from signing.pdf import PdfSigner
 from signing.signer import KeySigner
 from tests.tools import tool
 from tests.unit.signing import container_parts, test_verifier
 from tests.unit.signing.container_parts import AT, OTHER_ROOT, ROOT, SIGNER, SIGNER_KEY, Parts, log_key
+from tests.unit.signing.pki_world import printed
 
 pytestmark = pytest.mark.service
 
@@ -104,3 +106,30 @@ def test_a_container_that_another_root_signed_is_not_ours(chromium: Browser, tmp
     ).values()
     assert "broken" == said[0]
     assert "The signature of the container does not hold" in said[1]
+
+
+def receipt() -> bytes:
+    """A small paper, signed as ours are."""
+    signer = PdfSigner(KeySigner(SIGNER_KEY, SIGNER, (ROOT,)))
+    return signer.sign(printed("Biên lai"), reason="Phát hành", location="Việt Nam", at=AT).pdf
+
+
+def test_a_signed_receipt_is_checked_in_the_page(chromium: Browser, tmp_path: Path) -> None:
+    whole = receipt()
+    middle = whole.index(b"/ByteRange") - 400
+    files = {
+        "whole": whole,
+        "changed": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
+        "extended": whole + b"\n% one line more\n",
+        "unsigned": printed("Biên lai"),
+    }
+    said = told(chromium, tmp_path, files, log_key(), pem_line(ROOT))
+    assert [
+        "valid",
+        "Hợp lệ. Tệp PDF còn nguyên như khi Cổng 4 ký. Valid. The PDF is as it was when Cổng 4 signed it.",
+    ] == said["whole"]
+    assert ["broken"] * 3 == [said[name][0] for name in ("changed", "extended", "unsigned")]
+    assert "is not signed" in said["unsigned"][1]
+    assert "was changed after it was signed" in said["changed"][1]
+    (foreign,) = told(chromium, tmp_path, {"whole": whole}, log_key(), pem_line(OTHER_ROOT)).values()
+    assert "The signature is not ours" in foreign[1]
