@@ -11,6 +11,7 @@
 It is bound as ASiC-E (`Notary.bind`). Documents and results stand in it as their SHA-256 only.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -24,7 +25,6 @@ from gateway.service.cases import Caller
 from gateway.service.context import Context
 from gateway.store import cases as case_store
 from gateway.store import log as store
-from gateway.store import receipts as receipt_store
 
 VERSION = 1
 MOST_LEAVES = 10_000
@@ -62,7 +62,7 @@ def container(context: Context, caller: Caller, case_code: str, *, with_person: 
         if checkpoint is None or not leaves:
             raise Forbidden("the events of this case are not sealed yet; it takes a few seconds")
         told = _evidence(context, connection, case_code, leaves, checkpoint, with_person=with_person)
-        files = _papers(context, connection, case)
+    files = _papers(context, case, told)
     texts = {"case_code": case_code, "public_url": context.public_url, **_log(context)}
     files |= {
         "README.txt": README.format(**texts).encode(),
@@ -139,14 +139,19 @@ def _opened(fact: leaf.Fact, person: Mapping[str, object], salt: bytes | None) -
     }
 
 
-def _papers(context: Context, connection: Connection, case: case_store.Case) -> Files:
+def _papers(context: Context, case: case_store.Case, told: Mapping[str, Any]) -> Files:
+    """The papers that the sealed events name, as they name them: what is not sealed yet is in the next container."""
     files: Files = {}
-    if case.submission_receipt is not None:
-        files["submission-receipt.jws"] = case.submission_receipt.encode()
-    for receipt in receipt_store.of_case(connection, case.case_code):
-        if receipt.pdf_sha256 is not None and receipt.json_sha256 is not None:
-            files[f"receipts/{receipt.receipt_number}.pdf"] = context.files.get(receipt.pdf_sha256)
-            files[f"receipts/{receipt.receipt_number}.json"] = context.files.get(receipt.json_sha256)
+    for event in told["events"]:
+        leaf_ = json.loads(event["leaf"])
+        data = leaf_["data"]
+        if leaf_["type"] in {"receipt.issued", "receipt.completed"}:
+            name = f"receipts/{data['receipt_number']}"
+            files[f"{name}.pdf"] = context.files.get(data["pdf_sha256"])
+            if "json_sha256" in data:
+                files[f"{name}.json"] = context.files.get(data["json_sha256"])
+        if "submission_receipt_sha256" in data and case.submission_receipt is not None:
+            files["submission-receipt.jws"] = case.submission_receipt.encode()
     return files
 
 

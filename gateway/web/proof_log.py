@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from apiflask import APIBlueprint
 from flask import Response, jsonify, request
+from werkzeug.exceptions import UnsupportedMediaType
 
 from gateway.domain import evidence as tree
 from gateway.domain.errors import Malformed, NotFound
@@ -34,6 +35,8 @@ def checkpoint() -> Response:
 @blueprint.post("/checkpoint")
 def cosign() -> Response:
     """A witness brings its signature under one of our checkpoints."""
+    if request.mimetype != "text/plain":
+        raise UnsupportedMediaType("a checkpoint is text/plain")
     new = evidence.cosign(web().context, request.get_data(cache=True).decode("utf-8", "replace"))
     return jsonify(added=new)
 

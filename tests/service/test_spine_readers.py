@@ -144,12 +144,12 @@ def consume_all(world: World, name: str) -> int:
 
 
 def test_consumers_at_once_never_take_the_same_batch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    consume_all(world, "receipts")
+    consume_all(world, "cases")
     here = end_of(world)
     monkeypatch.setattr(behind, "BATCH", 3)
     payments = paid(world, 6, 16000000)
-    total = sum(at_once(6, lambda _: sum(behind.consume(world.context, "receipts", NOW) for _ in range(8))))
-    total += consume_all(world, "receipts")
+    total = sum(at_once(6, lambda _: sum(behind.consume(world.context, "cases", NOW) for _ in range(8))))
+    total += consume_all(world, "cases")
     assert len(read_to_the_end(world, here)) == total
     assert [1] * 6 == [len(world.jobs("issue_receipt", each)) for each in payments]
 
@@ -157,7 +157,7 @@ def test_consumers_at_once_never_take_the_same_batch(world: World, monkeypatch: 
 def test_x12_x13_a_fault_in_the_midst_of_a_batch_leaves_everything_as_before_and_the_batch_is_done_later(
     world: World,
 ) -> None:
-    consume_all(world, "receipts")
+    consume_all(world, "cases")
     payments = paid(world, 3, 16000100)
     before = world.rows("SELECT * FROM cursors ORDER BY name")
     with (
@@ -166,10 +166,10 @@ def test_x12_x13_a_fault_in_the_midst_of_a_batch_leaves_everything_as_before_and
         ),
         pytest.raises(IntegrityError),
     ):
-        consume_all(world, "receipts")
+        consume_all(world, "cases")
     assert before == world.rows("SELECT * FROM cursors ORDER BY name")
     assert [[], [], []] == [world.jobs("issue_receipt", each) for each in payments]
-    consume_all(world, "receipts")
+    consume_all(world, "cases")
     assert [1, 1, 1] == [len(world.jobs("issue_receipt", each)) for each in payments]
 
 

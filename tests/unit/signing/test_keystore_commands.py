@@ -18,6 +18,14 @@ from signing.keystore import Keystore
 
 Printed = pytest.CaptureFixture[str]
 NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture(autouse=True)
+def the_time_of_each_test() -> None:
+    """Keys and certificates are made now: a run of all tests lasts longer than their first minutes."""
+    globals()["NOW"] = datetime.now(UTC).replace(microsecond=0)
+
+
 VN = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+07:00"
 
 

@@ -34,6 +34,14 @@ from signing.signer import Scheme, Signer, public_key_of
 
 SECRET, PIN = "bí mật của cổng", "135790"
 NOW = datetime.now(UTC)
+
+
+@pytest.fixture(autouse=True)
+def the_time_of_each_test() -> None:
+    """Keys and certificates are made now: a run of all tests lasts longer than their first minutes."""
+    globals()["NOW"] = datetime.now(UTC)
+
+
 DATA = "Kết quả giải quyết thủ tục".encode()
 BY_PHONE, BY_PIN, RSA = "can-bo-dien-thoai", "can-bo-pin", "con-dau-rsa"
 
