@@ -35,6 +35,7 @@ _S, _E = LegalState, LegalEvent
 TABLE: Mapping[tuple[LegalState, LegalEvent], LegalState] = {
     (_S.INTENDED, _E.SEND): _S.SENT,
     (_S.INTENDED, _E.DROP): _S.NOT_NEEDED,
+    (_S.INTENDED, _E.REFUSE): _S.REFUSED,
     (_S.SENT, _E.NOT_SENT): _S.INTENDED,
     (_S.SENT, _E.ISSUE): _S.ISSUED,
     (_S.SENT, _E.REFUSE): _S.REFUSED,

@@ -153,7 +153,11 @@ def _held(context: Context, legal_id: str) -> _Held:
 
 def _issue(context: Context, held: _Held, now: datetime) -> bool:
     """Ask for it, once. Whether nothing is left to do."""
-    order = _order(context, held)
+    try:
+        order = _order(context, held)
+    except Malformed as error:  # no provider could take it: that is for a person, as a refusal is
+        _refused(context, held, error, now)
+        return True
     if not _change(context, held, LegalEvent.SEND, now, {"sent_at": now}):
         return True  # another worker has it in its hands
     try:

@@ -304,3 +304,16 @@ def test_a_case_with_a_refund_and_a_legal_receipt_is_proved(town: World, provide
     data = evidence.container(town.context, town.caller, case_code, with_person=True, now=NOW)
     many = town.one("SELECT count(*) FROM events WHERE case_code = :c", c=case_code)
     assert many == verifier.check(data, key=town.context.notary.key).events
+
+
+def test_an_agency_without_a_tax_code_is_a_persons_work_and_nothing_is_sent(
+    town: World, provider: Provider
+) -> None:
+    receipt_id = receipted(town)
+    agencies = {"H28": replace(AGENCY, legal=SERIES, tax_code="")}
+    bare = replace(town, context=replace(town.context, agencies=agencies))
+    found = work(bare, receipt_id)
+    assert ("refused", "Malformed", []) == (found.state, found.code, provider.issued)
+    assert ["legal_receipt_refused"] == town.alarms(found.id)
+    legal_receipts.retry(town.context, found.id, NOW)
+    assert "issued" == work(town, receipt_id).state
