@@ -1,6 +1,6 @@
 """Many processes that number receipts and are killed: afterwards the numbers run from 1 without a gap or a double.
 
-`python tests/integration/receipt_race.py --workers 50` is the long form; `test_receipt_numbers.py` runs a short one.
+`python -m tests.integration.receipt_race --workers 50` is the long form; `test_receipt_numbers.py` runs a short one.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psycopg
 from sqlalchemy import text
 
 from gateway.config import Settings
@@ -83,6 +84,15 @@ def spawn(url: str, var: Path, seed: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": "."})
 
 
+def _server(folder: Path, connections: int) -> embedded.Embedded:
+    """A server with room for all workers: each of them holds a few connections."""
+    first = embedded.start(folder)
+    with psycopg.connect(first.url, autocommit=True) as connection:
+        connection.execute(f"ALTER SYSTEM SET max_connections = {connections}")
+    first.server.cleanup()
+    return embedded.start(folder)
+
+
 def race(workers: int, many: int, kills: int, pause_s: float = 0.3) -> dict[str, object]:
     """What the numbers are like after workers were killed and others went on."""
     chance = random.Random(workers)
@@ -90,7 +100,7 @@ def race(workers: int, many: int, kills: int, pause_s: float = 0.3) -> dict[str,
         var = Path(folder) / "var"
         var.mkdir()
         (var / "agencies.json").write_text(json.dumps(AGENCIES), encoding="utf-8")
-        server = embedded.start(Path(folder) / "pg")
+        server = _server(Path(folder) / "pg", 50 + 4 * workers)
         house = opened(server.url, var)
         filled(house, many)
         running = [spawn(server.url, var, seed) for seed in range(workers)]
@@ -113,6 +123,7 @@ def race(workers: int, many: int, kills: int, pause_s: float = 0.3) -> dict[str,
     return {
         "workers": workers,
         "killed": sum(code == -signal.SIGKILL for code in ended),
+        "failed": sum(code > 0 for code in ended),
         "payments": many,
         "receipts": len(rows),
         "gaps": sorted(set(range(1, many + 1)) - {row.number for row in rows}),
@@ -135,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     found = race(given.workers, given.payments, given.kills)
     print(json.dumps(found))  # noqa: T201 - a command
-    return int(bool(found["gaps"] or found["doubles"] or found["not_issued"]))
+    return int(bool(found["failed"] or found["gaps"] or found["doubles"] or found["not_issued"]))
 
 
 if __name__ == "__main__":
