@@ -1,19 +1,21 @@
-"""What a proof costs: receipts made and signed, leaves sealed, a container checked; each beside the bare work of it.
+"""What a proof costs: receipts made and verified, leaves sealed, a container checked; each beside the bare work of it.
 
 The limit of a row is measured in the same run: `openssl speed` for signatures and hashes, or the bare library call.
 """
 
 import hashlib
 import re
+import resource
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import count
+from itertools import count, cycle, islice
 from pathlib import Path
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import text
@@ -29,11 +31,14 @@ from gateway.wiring import House, now, open_house
 from signing import verifier
 from signing.certificates import ensure_certificate
 from signing.keystore import Keystore
-from signing.pdf import PdfSigner
+from signing.pdf import PdfSigner, tally
 from signing.signer import KeySigner
+from signing.trust import CertificateTrust, Roots
+from signing.trust_policy import Policy, Revocation
 
 RECEIPTS, LEAVES, CHECKED = 200, 100_000, 1_000
-RECEIPTS_A_SECOND, LEAVES_A_SECOND, CONTAINER_S = 60.0, 20_000.0, 0.5
+VERIFIED, DIFFERENT = 1_000, 100
+RECEIPTS_A_SECOND, VERIFIED_A_SECOND, LEAVES_A_SECOND, CONTAINER_S = 60.0, 100.0, 20_000.0, 0.5
 CASE = "H28-261124-000001"
 AT = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 _EVENTS = """
@@ -56,7 +61,7 @@ INSERT INTO cases (case_code, portal_id, reference, fingerprint, procedure_code,
 def main() -> int:
     """Run it; 0 when each row keeps its limit."""
     with tempfile.TemporaryDirectory() as folder:
-        rows = [_receipts(Path(folder)), *_proofs(Path(folder))]
+        rows = [*_receipts(Path(folder)), *_proofs(Path(folder))]
     report.table("Signing and proof, on one core", rows)
     for row in rows:
         report.line(bench="signing", **row)
@@ -84,13 +89,13 @@ def _row(what: str, rate: float, limit: float, beside: str, bare: float) -> dict
     }
 
 
-def _openssl_p256() -> float:
-    """P-256 signatures a second by openssl on one core."""
+def _openssl_p256() -> tuple[float, float]:
+    """P-256 signatures made and verified a second by openssl on one core."""
     command = ["openssl", "speed", "-seconds", "2", "ecdsap256"]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found = re.search(r"256 bits ecdsa \(nistp256\).*?([\d.]+)\s+[\d.]+\s*$", told, re.MULTILINE)
+    found = re.search(r"256 bits ecdsa \(nistp256\).*?([\d.]+)\s+([\d.]+)\s*$", told, re.MULTILINE)
     assert found is not None, told
-    return float(found[1])
+    return float(found[1]), float(found[2])
 
 
 def _facts(number: int) -> ReceiptFacts:
@@ -120,8 +125,8 @@ def _facts(number: int) -> ReceiptFacts:
     )
 
 
-def _receipts(folder: Path) -> dict[str, object]:
-    """A receipt rendered and signed with P-256 in software, beside the bare signature by openssl."""
+def _receipts(folder: Path) -> list[dict[str, object]]:
+    """A receipt rendered and signed with P-256 in software, and read again, beside the bare signature by openssl."""
     held = ensure_certificate(Keystore.open(folder / "keys"), "receipt", subject="Cổng 4", now=now())
     signer = PdfSigner(KeySigner(held.private_key, held.certificate, held.chain))
     press, numbers = ReceiptPress(signer, location="Việt Nam"), count(1)
@@ -133,7 +138,28 @@ def _receipts(folder: Path) -> dict[str, object]:
     report.step(
         f"rendering {rendering:.0f}, signing {signing:.0f}, bare hash and signature {bare_key:.0f} a second"
     )
-    return _row("receipt PDF made and signed", rate, RECEIPTS_A_SECOND, "openssl P-256", _openssl_p256())
+    signed, verified = _openssl_p256()
+    papers = [press.receipt(_facts(next(numbers))).pdf for _ in range(DIFFERENT)]
+    read = _verified(papers, held.root)
+    return [
+        _row("receipt PDF made and signed", rate, RECEIPTS_A_SECOND, "openssl P-256", signed),
+        _row("receipt PDF verified, of a stream", read, VERIFIED_A_SECOND, "openssl P-256", verified),
+    ]
+
+
+def _verified(papers: Sequence[bytes], root: x509.Certificate) -> float:
+    """Receipts verified a second, one after the other as they come: what was read is not kept."""
+    trust = CertificateTrust(Roots(national=(root,)), policy=Policy(revocation=Revocation.NONE))
+    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.process_time()
+    found = tally(islice(cycle(papers), VERIFIED), trust, at=now())
+    took_s = time.process_time() - began
+    grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib
+    verdicts = ", ".join(
+        f"{many} {judged.indication} {level.name}" for (level, judged), many in found.items()
+    )
+    report.step(f"verified as a stream: {verdicts}; memory grew by {grown_kib / 1024:.1f} MiB")
+    return VERIFIED / took_s
 
 
 @contextmanager
