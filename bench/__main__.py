@@ -5,13 +5,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from bench import callback, create, footprint, growth, signing
+from bench import callback, create, footprint, growth, receipts, signing
 
 ROWS = 200_000
 SHORT: Mapping[str, Callable[[], int]] = {
     "callback": callback.main,
     "create": create.main,
     "footprint": footprint.main,
+    "receipts": receipts.main,
     "signing": signing.main,
 }
 

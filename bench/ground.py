@@ -128,6 +128,21 @@ def opened(ground: Ground, folder: Path) -> Iterator[Ground]:
             gateway.wait(10)
 
 
+@contextmanager
+def working(ground: Ground, folder: Path) -> Iterator[None]:
+    """With a worker of the gateway beside it."""
+    environment = {**environ, **_settings(ground, folder, provider_port=9)}
+    with (folder / "work.log").open("ab") as log:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "gateway", "work"], stdout=log, stderr=log, env=environment
+        )
+    try:
+        yield
+    finally:
+        worker.terminate()
+        worker.wait(20)
+
+
 def seed(ground: Ground, many: int) -> list[tuple[int, str]]:
     """`many` payments that wait for money, as (number at their provider, order code)."""
     first = time.time_ns() // 1000
