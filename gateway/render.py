@@ -14,6 +14,7 @@ from gateway.domain.errors import Malformed
 from gateway.domain.money import check_vnd, format_vnd, in_words_en, in_words_vi
 from gateway.domain.receipt import ReceiptFacts, ReceiptLine
 from gateway.ports import Paper
+from gateway.receipt_xml import signed_xml
 from gateway.typeset import (
     MAX_TEXT_CHARS,
     TEMPLATES,
@@ -70,7 +71,8 @@ class ReceiptPress:
         signed = self._signer.sign(
             pdf, reason=reason, location=self._location, at=facts.issued_at, level=self._level
         )
-        return Paper(pdf=signed.pdf, json=receipt_json(facts), missing=signed.missing)
+        xml = signed_xml(facts, self._signer.signer, at=facts.issued_at)
+        return Paper(pdf=signed.pdf, json=receipt_json(facts), xml=xml, missing=signed.missing)
 
     def complete(self, pdf: bytes, now: datetime) -> tuple[bytes, str]:
         """A paper of ours at the level that is wanted, as far as the services answer now."""

@@ -64,7 +64,9 @@ def qr_svg(text: str) -> str:
     """A QR code, error correction M, as SVG without a border. Raises `Malformed` for a text too long for one."""
     out = io.BytesIO()
     try:
-        segno.make_qr(text, error="m", mask=_QR_MASK).save(out, kind="svg", border=0, xmldecl=False, dark="#1b2733")
+        segno.make_qr(text, error="m", mask=_QR_MASK).save(
+            out, kind="svg", border=0, xmldecl=False, dark="#1b2733"
+        )
     except ValueError as error:
         raise Malformed("The text is too long for a QR code") from error
     return out.getvalue().decode("utf-8")

@@ -73,6 +73,7 @@ class PdfSigner:
     """Signs with one key, which is loaded once: make one and keep it. Safe to use from several threads."""
 
     def __init__(self, signer: Signer, *, services: Services | None = None) -> None:
+        self.signer = signer
         self._maker = CmsMaker(signer)
         self._services = services
 

@@ -10,7 +10,7 @@ from gateway.domain.statement import Statement
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A receipt as made: the signed PDF and the canonical JSON of the same facts.
+    """A paper as made: the signed PDF, the canonical JSON of the same facts, and of receipts the signed XML.
 
     `missing` says in one sentence what the signature lacks of the level that is wanted, as a time-stamp: it is signed
     all the same, and completed later.
@@ -18,6 +18,7 @@ class Paper:
 
     pdf: bytes = field(repr=False)
     json: bytes = field(repr=False)
+    xml: bytes = field(default=b"", repr=False)
     missing: str = ""
 
 

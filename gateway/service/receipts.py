@@ -54,12 +54,12 @@ def kept_of(payment: payment_store.Payment) -> int:
 def print_paper(context: Context, payment_id: str, receipt: store.Receipt, now: datetime) -> None:
     """Make the paper of a receipt that has its number."""
     paper = context.press().receipt(facts_of(context, receipt))
-    pdf, data = context.files.put(paper.pdf), context.files.put(paper.json)
+    kinds = {"pdf": paper.pdf, "json": paper.json, "xml": paper.xml}
+    papers = {f"{kind}_sha256": context.files.put(content) for kind, content in kinds.items()}
     with context.engine.begin() as connection:
-        if store.issue(connection, receipt.id, pdf_sha256=pdf, json_sha256=data, now=now):
+        if store.issue(connection, receipt.id, papers=papers, now=now):
             payment = payment_store.find(connection, payment_id)
             assert payment is not None
-            papers = {"pdf_sha256": pdf, "json_sha256": data}
             if paper.missing:
                 complete_later(context, connection, receipt.id, 0, now)
             tell(
@@ -237,10 +237,13 @@ def facts_of(context: Context, receipt: store.Receipt) -> ReceiptFacts:
 
 
 def paper_of(context: Context, caller: Caller, payment_id: str, kind: str) -> bytes:
-    """The issued paper of a payment, `pdf` or `json`. Raises `NotFound` until there is one."""
+    """The issued paper of a payment, `pdf`, `json` or `xml`. Raises `NotFound` until there is one."""
     with context.engine.connect() as connection:
         payment = payment_store.find(connection, payment_id, caller.portal_id)
         receipt = None if payment is None else store.live_of(connection, payment_id)
-    if receipt is None or receipt.pdf_sha256 is None or receipt.json_sha256 is None:
+    if receipt is None or receipt.issued_at is None:
         raise NotFound("this payment has no receipt yet")
-    return context.files.get(receipt.pdf_sha256 if kind == "pdf" else receipt.json_sha256)
+    sha256 = {"pdf": receipt.pdf_sha256, "json": receipt.json_sha256, "xml": receipt.xml_sha256}[kind]
+    if sha256 is None:
+        raise NotFound(f"this receipt was issued without {kind.upper()}")
+    return context.files.get(sha256)

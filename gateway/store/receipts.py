@@ -1,6 +1,6 @@
 """Receipts and their gap-free numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +21,7 @@ class Receipt:
     facts_sealed: bytes
     pdf_sha256: str | None
     json_sha256: str | None
+    xml_sha256: str | None
     created_at: datetime
     issued_at: datetime | None
     replaces: str | None
@@ -145,14 +146,12 @@ def issued_numbers(connection: Connection, payment_ids: Sequence[str]) -> dict[s
     return {row.payment_id: row.receipt_number for row in connection.execute(query)}
 
 
-def issue(
-    connection: Connection, receipt_id: str, *, pdf_sha256: str, json_sha256: str, now: datetime
-) -> bool:
-    """The paper is made: numbered becomes issued. False when it was before."""
+def issue(connection: Connection, receipt_id: str, *, papers: Mapping[str, str], now: datetime) -> bool:
+    """The papers are made, by `pdf_sha256` and the like: numbered becomes issued. False when it was before."""
     done = connection.execute(
         update(receipts)
         .where(receipts.c.id == receipt_id, receipts.c.state == "numbered")
-        .values(state="issued", pdf_sha256=pdf_sha256, json_sha256=json_sha256, issued_at=now)
+        .values(state="issued", issued_at=now, **papers)
     )
     return done.rowcount == 1
 

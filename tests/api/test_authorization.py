@@ -136,7 +136,9 @@ def own(world: World, case_code: str) -> Things:
         paper = receipts.add(
             connection, payment_id=payment, series="AU", number=number, facts_sealed=b"sealed"
         )
-        receipts.issue(connection, paper, pdf_sha256=pdf, json_sha256=pdf, now=datetime.now(UTC))
+        receipts.issue(
+            connection, paper, papers={"pdf_sha256": pdf, "json_sha256": pdf}, now=datetime.now(UTC)
+        )
     while sealing.seal(world.house.context, datetime.now(UTC)):
         pass
     return Things(

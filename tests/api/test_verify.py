@@ -97,3 +97,21 @@ def test_without_a_number_the_page_explains(world: World) -> None:
         assert "Nhập số in trên biên lai" in page
         assert "paper-root.pem" in page
     assert 'href="/verify"' in shown(world.plain("GET", "/", headers=[("Accept", "text/html")]), 200)
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind", "begins"),
+    [
+        ("application/pdf", "application/pdf", b"%PDF-"),
+        ("application/json", "application/json", b"{"),
+        ("application/xml", "application/xml", b"<?xml"),
+        ("text/html, application/xml;q=0.9, */*;q=0.1", "application/xml", b"<?xml"),
+        ("*/*", "application/pdf", b"%PDF-"),
+    ],
+)
+def test_a_portal_takes_the_receipt_in_the_form_that_it_accepts(
+    accept: str, kind: str, begins: bytes, world: World, number: str
+) -> None:
+    payment_id = world.one(f"SELECT payment_id FROM receipts WHERE receipt_number = '{number}'").payment_id
+    reply = world.call("GET", f"/v1/payments/{payment_id}/receipt", extra=(("Accept", accept),)).send()
+    assert (200, kind, begins) == (reply.status, reply.headers["content-type"], reply.body[: len(begins)])

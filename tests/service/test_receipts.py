@@ -4,9 +4,11 @@ import json
 from dataclasses import dataclass, replace
 
 import pytest
+from lxml import etree
 from paper_text import attached, words
 from service_wires import FAILED, confirm, ipn, platform
 from service_world import AGENCY, FEE_VND, NOW, PERSON, World, at_once, minutes
+from sqlalchemy import text
 
 from gateway.domain.errors import NotFound
 from gateway.domain.money import format_vnd, in_words_vi
@@ -151,8 +153,8 @@ def test_x17_x18_paper_and_data_say_what_was_paid_in_figures_and_words(world: Wo
     assert facts == json.loads(attached(pdf))
     shown = words(pdf)
     assert "Một triệu hai trăm sáu mươi chín nghìn không trăm linh một đồng" == in_words_vi(total_vnd)
-    for text in (in_words_vi(total_vnd), format_vnd(total_vnd), case_code, payment.order_code, "17000030"):
-        assert text in shown
+    for told in (in_words_vi(total_vnd), format_vnd(total_vnd), case_code, payment.order_code, "17000030"):
+        assert told in shown
     assert all(format_vnd(int(str(line["amount_vnd"]))) in shown for line in LINES)
 
 
@@ -197,3 +199,28 @@ def test_the_name_of_the_payer_is_sealed_in_the_database(world: World, case_code
     assert len(sealed) > 500
     assert "Bí Mật".encode() not in sealed
     assert b"payer_name" not in sealed
+
+
+def test_the_xml_of_a_receipt_is_signed_and_says_the_same(world: World, case_code: str) -> None:
+    payment_id = paid(world, case_code, "70091")
+    receipts.issue(world.context, payment_id, NOW)
+    xml = receipts.paper_of(world.context, world.caller, payment_id, "xml")
+    _, facts = paper(world, payment_id)
+    root = etree.fromstring(xml)
+    told = {each.findtext("TTruong"): each.findtext("DLieu") for each in root.iter("TTin")}
+    assert (facts["receipt_number"], str(facts["total_vnd"])) == (
+        told["MaBienLai"],
+        root.findtext("DLCTu/NDCTu/TToan/TgTTTBSo"),
+    )
+    assert 1 == len(root.findall("DSCKS/NBan/{http://www.w3.org/2000/09/xmldsig#}Signature"))
+
+
+def test_a_receipt_from_before_there_was_xml_has_none(world: World, case_code: str) -> None:
+    payment_id = paid(world, case_code, "70092")
+    receipts.issue(world.context, payment_id, NOW)
+    with world.context.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE receipts SET xml_sha256 = NULL WHERE payment_id = :id"), {"id": payment_id}
+        )
+    with pytest.raises(NotFound, match="issued without XML"):
+        receipts.paper_of(world.context, world.caller, payment_id, "xml")

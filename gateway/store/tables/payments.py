@@ -141,6 +141,7 @@ receipts = Table(
     Column("facts_sealed", LargeBinary, nullable=False),
     words("pdf_sha256", required=False),
     words("json_sha256", required=False),
+    words("xml_sha256", required=False),
     moment("created_at"),
     moment("issued_at", required=False),
     Column("replaces", Text, ForeignKey("receipts.id")),

@@ -33,6 +33,7 @@ RECEIPT_ANSWERS: dict[int | str, Any] = {
         "content": {
             "application/pdf": {"schema": {"type": "string", "format": "binary"}},
             "application/json": {"schema": {"type": "object"}},
+            "application/xml": {"schema": {"type": "string"}},
         },
     }
 }
@@ -179,9 +180,8 @@ def attempt(payment_id: str, wanted: AttemptIn) -> dict[str, object]:
 @blueprint.get("/<payment_id>/receipt")
 @blueprint.doc(responses=RECEIPT_ANSWERS)
 def receipt(payment_id: str) -> Response:
-    """The receipt as signed PDF or canonical JSON, by Accept."""
-    offered = ["application/pdf", "application/json"]
+    """The receipt as signed PDF, canonical JSON or signed XML (XAdES), by Accept."""
+    offered = ["application/pdf", "application/json", "application/xml"]
     kind = request.accept_mimetypes.best_match(offered, default="application/pdf")
-    name = "json" if kind == "application/json" else "pdf"
-    content = receipts.paper_of(web().context, caller("read"), payment_id, name)
+    content = receipts.paper_of(web().context, caller("read"), payment_id, kind.removeprefix("application/"))
     return Response(content, content_type=kind)
