@@ -283,11 +283,17 @@ def test_a_name_that_leads_out_or_misleads_is_refused_both_ways(name: str) -> No
 
 @pytest.mark.parametrize("name", ["../x", "/x", "a/../b", "a\\b", "c:x", "folder/"])
 def test_a_zip_with_such_a_name_is_refused(name: str) -> None:
-    same = b"x" * len(name)
+    same = b"q" * len(name)
     data = zipped({**unpack(made()), same.decode(): b"1"})
-    assert 2 == data.count(same)
+    head, _, entry = data.partition(b"PK\x01\x02")  # by place: a signature between may hold the same bytes
     with pytest.raises(Malformed, match="name in the container"):
-        opened(data.replace(same, name.encode()))
+        opened(named(head, same, name) + b"PK\x01\x02" + named(entry, same, name))
+
+
+def named(part: bytes, old: bytes, new: str) -> bytes:
+    """The last name of the part put in place of the old one: the name stands before its one byte of content, or at the end."""
+    where = part.rindex(old)
+    return part[:where] + new.encode() + part[where + len(old) :]
 
 
 @pytest.mark.parametrize("name", ["mimetype", "META-INF/x", "meta-inf/x", "MIMETYPE"])
