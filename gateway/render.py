@@ -23,7 +23,6 @@ from gateway.typeset import (
     qr_svg,
     typeset,
 )
-from gateway.typeset import NOT_SHOWN as _NOT_SHOWN  # noqa: F401 - the tests of this module ask which letters print
 from gateway.typeset import shown as _shown
 from gateway.typeset import shown_time as _shown_time
 from gateway.typeset import wire_time as _wire_time

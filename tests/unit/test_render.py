@@ -16,6 +16,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from gateway import render
 from gateway.domain.errors import Malformed
 from gateway.render import ReceiptFacts, ReceiptLine, ReceiptPress, receipt_json, render_receipt
+from gateway.typeset import NOT_SHOWN
 from signing.certificates import ensure_certificate
 from signing.keystore import Keystore
 from signing.pdf import PdfSigner, validate
@@ -172,7 +173,7 @@ def test_facts_that_are_not_those_of_a_receipt_are_malformed(facts: ReceiptFacts
 
 
 def every_letter() -> str:
-    return "".join(chr(code) for code in range(32, 0x3000) if not render._NOT_SHOWN.match(chr(code)))
+    return "".join(chr(code) for code in range(32, 0x3000) if not NOT_SHOWN.match(chr(code)))
 
 
 def test_vietnamese_has_all_its_letters_on_paper() -> None:
