@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Engine
 
 from adapters.statements import mt940
-from gateway import figures, log, partners
+from gateway import figures, log, partners, procedures
 from gateway.config import Settings
 from gateway.domain import routing as routing_rules
-from gateway.domain.procedure import Procedure, from_data
+from gateway.domain.procedure import Procedure
 from gateway.files import FolderFiles
 from gateway.http import PLAIN_TOO, Door, Exchange, refuse_private
 from gateway.notary import open_notary
@@ -105,7 +105,7 @@ def open_house(
         receipt_providers=partners.receipt_providers(settings, door),
         formats={"mt940": mt940.parse},
         agencies=partners.agencies(settings.agencies_file),
-        procedures=_procedures(),
+        procedures=_procedures(now().date()),
         calendar=_calendar(),
         files=FolderFiles(settings.var_dir / "files"),
         press=papers.press,
@@ -168,10 +168,8 @@ def _data(*names: str) -> Any:
     return json.loads(resources.files("gateway").joinpath("data", *names).read_text(encoding="utf-8"))
 
 
-def _procedures() -> Mapping[str, Procedure]:
-    folder = resources.files("gateway").joinpath("data", "procedures")
-    known = [from_data(_data("procedures", file.name)) for file in folder.iterdir()]
-    return {each.code: each for each in sorted(known, key=lambda each: each.code)}
+def _procedures(on: date) -> Mapping[str, Procedure]:
+    return {each.code: each for each in procedures.catalogue().search(on)}
 
 
 def _calendar() -> Mapping[date, bool]:

@@ -1,27 +1,93 @@
-"""Procedure (thủ tục, TTHC): what a case needs, read from data files and never written in code."""
+"""Procedure (thủ tục, TTHC): what a case needs, read from data files and never written in code.
+
+Four levels (`specs/case.md` B1): 1 tells all that must be known, 2 gives the forms too, 3 takes the case online, 4 also
+takes the fee online and brings the result home. A procedure changes with its law, so it has versions, each in force
+from a day to a day; a case keeps the one that was in force when it was received.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as by_default
 from datetime import date
-from typing import Any
+from enum import StrEnum
 
+from gateway.domain import answers as forms
+from gateway.domain.answers import Condition, Field
 from gateway.domain.errors import Missing
-from gateway.domain.fees import FeeKind, FeeRule, Reduction
+from gateway.domain.fees import Channel, FeeRule, Period
+
+TOLD, WITH_FORMS, ONLINE_CASE, WHOLE_ONLINE = 1, 2, 3, 4
+REDUCTION = "reduction"
+"""The answer that asks for a reduction by its code; no field of the form."""
+
+
+class PayWhen(StrEnum):
+    """When the fee becomes payable, seen from acceptance."""
+
+    BEFORE = "before"
+    WITH = "with"
+    AFTER = "after"
+
+
+class TermUnit(StrEnum):
+    WORKING_DAYS = "working_days"
+    DAYS = "days"
+    WORKING_HOURS = "working_hours"
+    SAME_DAY = "same_day"
+
+
+class Delivery(StrEnum):
+    """How the result can be given (trả kết quả)."""
+
+    ONLINE = "online"
+    COUNTER = "counter"
+    POST = "post"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way of handing in (cách thức thực hiện), and the time for processing after reception by it."""
+
+    channel: Channel
+    term: int
+    unit: TermUnit
+    note_vi: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FormFile:
+    """A form to download (mẫu đơn, tờ khai)."""
+
+    code: str
+    name_vi: str
+    name_en: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
 class RequiredDocument:
+    """A document of the case (thành phần hồ sơ). `only_if` asks for it by an answer, `reduction` by what it proves."""
+
     code: str
     name_vi: str
     name_en: str
     required: bool
     media_types: tuple[str, ...]
     reduction: str | None = None
+    only_if: Condition | None = None
+    originals: int = 0
+    copies: int = 1
+    form: str | None = None
+    """The code of the form that it is written on."""
+    most_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Procedure:
-    """One procedure of the national catalogue. `working_days` is the time for processing after reception."""
+    """One version of a procedure of the national catalogue.
+
+    `working_days` is the time for processing after reception online; ways that differ are in `ways`.
+    """
 
     code: str
     name_vi: str
@@ -33,6 +99,36 @@ class Procedure:
     legal_basis: str
     documents: tuple[RequiredDocument, ...]
     fees: tuple[FeeRule, ...]
+    version: int = 1
+    period: Period = by_default(default_factory=Period)
+    field_code: str = ""
+    result_en: str = ""
+    agency_vi: str = ""
+    agency_en: str = ""
+    applicants_vi: str = ""
+    conditions_vi: str = ""
+    steps_vi: tuple[str, ...] = ()
+    ways: tuple[Way, ...] = ()
+    forms: tuple[FormFile, ...] = ()
+    fields: tuple[Field, ...] = ()
+    pay: PayWhen = PayWhen.BEFORE
+    deliveries: tuple[Delivery, ...] = (Delivery.COUNTER,)
+    refund_when_refused: bool = False
+    """Whether what was paid is owed back when the case ends without a result."""
+    fees_note_vi: str = ""
+    """What decides the fee where no rule can: the agency then sets the lines when it accepts."""
+    unconfirmed: tuple[str, ...] = ()
+    """Names of the facts here that nobody has held against their source yet; an installation does."""
+    local_codes: tuple[str, ...] = ()
+    """Codes of the same procedure in older or local catalogues: found by them too."""
+
+    def way(self, channel: Channel) -> Way:
+        """The way of handing in, or the working days where it is not told apart."""
+        fits = (each for each in self.ways if each.channel is channel)
+        return next(fits, Way(channel, self.working_days, TermUnit.WORKING_DAYS))
+
+    def offers(self, channel: Channel) -> bool:
+        return not self.ways or any(each.channel is channel for each in self.ways)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,52 +141,58 @@ class GivenDocument:
 
 
 def missing(
-    procedure: Procedure, given: Iterable[GivenDocument], reduction: str | None = None
+    procedure: Procedure,
+    given: Iterable[GivenDocument],
+    reduction: str | None = None,
+    answers: Mapping[str, object] | None = None,
 ) -> tuple[Missing, ...]:
-    """Each thing that keeps a submission from being complete, by document code; empty when it is complete."""
+    """Each thing that keeps a submission from being complete: fields of the form first, then documents by code.
+
+    Empty when it is complete. `answers` None: the form is not looked at.
+    """
+    return (
+        *_of_the_form(procedure, answers),
+        *_documents_missing(procedure, given, reduction, answers or {}),
+    )
+
+
+def _of_the_form(procedure: Procedure, answers: Mapping[str, object] | None) -> tuple[Missing, ...]:
+    if answers is None or not procedure.fields:
+        return ()
+    of_fields = {code: value for code, value in answers.items() if code != REDUCTION}
+    return forms.wrong(procedure.fields, of_fields) + forms.unknown(procedure.fields, of_fields)
+
+
+def _documents_missing(
+    procedure: Procedure,
+    given: Iterable[GivenDocument],
+    reduction: str | None,
+    answers: Mapping[str, object],
+) -> Iterable[Missing]:
     have = {document.code: document for document in given}
-    found = [
-        Missing(required.code, f"{required.name_vi} chưa có trong hồ sơ / {required.name_en} is missing")
-        for required in procedure.documents
-        if _is_needed(required, reduction) and required.code not in have
-    ]
+    for required in procedure.documents:
+        if _is_needed(required, reduction, answers) and required.code not in have:
+            yield Missing(
+                required.code, f"{required.name_vi} chưa có trong hồ sơ / {required.name_en} is missing"
+            )
     known = {required.code: required for required in procedure.documents}
     for code, document in have.items():
         if code not in known:
-            found.append(
-                Missing(code, "thủ tục không yêu cầu giấy tờ này / not a document of this procedure")
-            )
+            yield Missing(code, "thủ tục không yêu cầu giấy tờ này / not a document of this procedure")
         elif document.media_type not in known[code].media_types:
-            found.append(Missing(code, f"không nhận loại tệp {document.media_type} / wrong kind of file"))
+            yield Missing(code, f"không nhận loại tệp {document.media_type} / wrong kind of file")
         elif not document.stored:
-            found.append(Missing(code, "chưa tải tệp lên / the file has not been uploaded"))
-    return tuple(found)
+            yield Missing(code, "chưa tải tệp lên / the file has not been uploaded")
 
 
-def _is_needed(required: RequiredDocument, reduction: str | None) -> bool:
-    return required.required or (required.reduction is not None and required.reduction == reduction)
+def _is_needed(required: RequiredDocument, reduction: str | None, answers: Mapping[str, object]) -> bool:
+    if required.reduction is not None:
+        return required.reduction == reduction
+    if required.only_if is not None:
+        return required.required and required.only_if.holds(answers)
+    return required.required
 
 
-def from_data(data: Mapping[str, Any]) -> Procedure:
-    """A procedure from its data file. Raises `KeyError` or `ValueError`: the files ship with the product."""
-    documents = [{**each, "media_types": tuple(each["media_types"])} for each in data["documents"]]
-    return Procedure(
-        **{
-            **data,
-            "documents": tuple(RequiredDocument(**each) for each in documents),
-            "fees": tuple(_rule(each) for each in data["fees"]),
-        }
-    )
-
-
-def _rule(data: Mapping[str, Any]) -> FeeRule:
-    return FeeRule(
-        kind=FeeKind(data["kind"]),
-        code=data["code"],
-        name=data["name"],
-        amount_vnd=data["amount_vnd"],
-        from_on=date.fromisoformat(data["from_on"]),
-        to_on=date.fromisoformat(data["to_on"]) if data["to_on"] else None,
-        legal_basis=data["legal_basis"],
-        reductions=tuple(Reduction(**each) for each in data.get("reductions", ())),
-    )
+def in_force(versions: Iterable[Procedure], on: date) -> Procedure | None:
+    """Of the versions of one procedure, the one in force on that day; None where none is."""
+    return next((each for each in versions if each.period.holds(on)), None)

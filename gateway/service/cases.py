@@ -103,7 +103,10 @@ def _insert(
     now: datetime,
 ) -> None:
     reduction = wanted["answers"].get("reduction")
-    charges = fees.charges(known.fees, now.astimezone(VIETNAM).date(), reduction)
+    charges = fees.charges(
+        known.fees,
+        fees.Asked(now.astimezone(VIETNAM).date(), reduction=reduction, answers=wanted["answers"]),
+    )
     applicant = wanted["applicant"]
     store.add(
         connection,

@@ -1,12 +1,9 @@
 """Procedures that anyone may read, and how the gateway itself is."""
 
-from dataclasses import asdict
-from datetime import date
-
 from apiflask import APIBlueprint
 from flask import request
 
-from gateway.domain.procedure import Procedure
+from gateway import procedures as procedures_file
 from gateway.service import cases, routing, show
 from gateway.store import payments as store
 from gateway.web.api.models import ProceduresOut, Shown, StatusOut
@@ -16,15 +13,6 @@ from gateway.web.context import web
 blueprint = APIBlueprint("catalogue", __name__, url_prefix="/v1", tag="Catalogue")
 
 
-def _shown(procedure: Procedure) -> dict[str, object]:
-    known = asdict(procedure)
-    for rule in known["fees"]:
-        for name in ("from_on", "to_on"):
-            on = rule[name]
-            rule[name] = on.isoformat() if isinstance(on, date) else None
-    return known
-
-
 @blueprint.get("/procedures")
 @blueprint.output(ProceduresOut)
 def procedures() -> dict[str, object]:
@@ -32,7 +20,7 @@ def procedures() -> dict[str, object]:
     caller("read")
     level, part = request.args.get("level"), request.args.get("q", "").casefold()
     found = [
-        _shown(each)
+        procedures_file.told(each)
         for each in web().context.procedures.values()
         if level in {None, str(each.level)}
         and part in f"{each.code} {each.name_vi} {each.name_en}".casefold()
@@ -45,7 +33,7 @@ def procedures() -> dict[str, object]:
 def procedure(code: str) -> dict[str, object]:
     """All that must be known of a procedure: documents, fees with dates and legal basis, time, result."""
     caller("read")
-    return _shown(cases.find_procedure(web().context, code))
+    return procedures_file.told(cases.find_procedure(web().context, code))
 
 
 @blueprint.get("/status")

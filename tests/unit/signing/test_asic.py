@@ -291,7 +291,7 @@ def test_a_zip_with_such_a_name_is_refused(name: str) -> None:
 
 
 def named(part: bytes, old: bytes, new: str) -> bytes:
-    """The last name of the part put in place of the old one: the name stands before its one byte of content, or at the end."""
+    """The last place of the old name gets the new one: behind it stands one byte of content, or nothing of ours."""
     where = part.rindex(old)
     return part[:where] + new.encode() + part[where + len(old) :]
 
