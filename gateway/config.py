@@ -93,6 +93,9 @@ class Settings(BaseSettings):
         default=False, description="Live mode: https only, no private addresses, no test keys."
     )
     agencies_file: Path | None = Field(None, description="JSON file of the agencies that we collect for.")
+    procedures_dir: Path | None = Field(
+        None, description="Folder of procedures' files that replace or add to those that ship, code by code."
+    )
     max_body_bytes: int = Field(1_000_000, description="Largest body of a request, uploads apart.")
     max_document_bytes: int = Field(20_000_000, description="Largest document or result that is uploaded.")
     query_delays_s: list[int] = Field(

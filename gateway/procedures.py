@@ -5,7 +5,8 @@ A file holds one procedure: its `code` and its `versions`, each with the fields 
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +15,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from gateway.domain.answers import Condition, FieldKind
 from gateway.domain.catalogue import Catalogue
-from gateway.domain.errors import Misconfigured
-from gateway.domain.fees import Channel, FeeRule
+from gateway.domain.errors import Malformed, Misconfigured
+from gateway.domain.fees import Channel, FeeRule, Period
 from gateway.domain.procedure import (
     ONLINE_CASE,
     WHOLE_ONLINE,
@@ -97,6 +98,17 @@ def written(versions: tuple[Procedure, ...]) -> str:
     for each in told:
         del each["code"]
     return json.dumps({"code": versions[0].code, "versions": told}, ensure_ascii=False, indent=2) + "\n"
+
+
+def followed_by(before: tuple[Procedure, ...], new: Procedure) -> tuple[Procedure, ...]:
+    """The versions with a new one, which ends the period of the last. Raises `Malformed` where it begins no later."""
+    if not before:
+        return (new,)
+    from_on, last = new.period.from_on, before[-1]
+    if from_on is None or (last.period.from_on is not None and from_on <= last.period.from_on):
+        raise Malformed(f"{new.code}: version {last.version} begins on {last.period.from_on}, or later")
+    ended = replace(last, period=Period(last.period.from_on, from_on - timedelta(days=1)))
+    return (*before[:-1], ended, new)
 
 
 def told(known: Procedure) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from apiflask import APIFlask
@@ -105,7 +106,7 @@ def open_house(
         receipt_providers=partners.receipt_providers(settings, door),
         formats={"mt940": mt940.parse},
         agencies=partners.agencies(settings.agencies_file),
-        procedures=_procedures(now().date()),
+        procedures=_procedures(settings.procedures_dir, now().date()),
         calendar=_calendar(),
         files=FolderFiles(settings.var_dir / "files"),
         press=papers.press,
@@ -168,8 +169,8 @@ def _data(*names: str) -> Any:
     return json.loads(resources.files("gateway").joinpath("data", *names).read_text(encoding="utf-8"))
 
 
-def _procedures(on: date) -> Mapping[str, Procedure]:
-    return {each.code: each for each in procedures.catalogue().search(on)}
+def _procedures(folder: Path | None, on: date) -> Mapping[str, Procedure]:
+    return {each.code: each for each in procedures.catalogue(folder).search(on)}
 
 
 def _calendar() -> Mapping[date, bool]:

@@ -12,6 +12,7 @@ from gateway.cli import (
     job,
     key,
     portal,
+    procedures,
     process,
     proof,
     receipt,
@@ -28,6 +29,7 @@ COMMANDS: Sequence[Command] = (
     *process.COMMANDS,
     *check.COMMANDS,
     *portal.COMMANDS,
+    *procedures.COMMANDS,
     *key.COMMANDS,
     *refund.COMMANDS,
     *receipt.COMMANDS,
@@ -43,6 +45,7 @@ COMMANDS: Sequence[Command] = (
 
 NOUNS: Mapping[str, str] = {
     "portal": "the portals that may call, and their keys",
+    "procedures": "what can be asked for, and what it takes",
     "key": "our own keys",
     "refund": "money to be given back",
     "receipt": "receipts that were issued",
