@@ -52,6 +52,13 @@ class CaseCode:
     text: str
 
 
+def check_agency(code: str) -> str:
+    """`code`, which is an agency identifier of either form. Raises `Malformed`."""
+    if not _AGENCY_FORM.fullmatch(code):
+        raise Malformed("This is not an agency identifier of either form.")
+    return code
+
+
 def parse_case_code(text: str) -> CaseCode:
     """Read a case code of either form, exactly as printed. Raises `Malformed`, also for no real date."""
     found = _CASE_FORM.fullmatch(text)
@@ -66,8 +73,7 @@ def format_case_code(agency: str, on: date, *, counter: int) -> str:
 
     Four digits; past 9999 it grows and never wraps. Raises `Malformed`.
     """
-    if not _AGENCY_FORM.fullmatch(agency):
-        raise Malformed("This is not an agency identifier of either form.")
+    check_agency(agency)
     if not 1 <= counter <= _COUNTER_LAST:
         raise Malformed("The day's counter of cases is from 1 to 99999999.")
     return f"{agency}-{_yymmdd(on)}-{counter:04d}"

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from gateway.domain import fees, procedure
+from gateway.domain import agencies, fees, procedure
 from gateway.domain.case import AGENCY_EVENTS, NATIONAL, TABLE, CaseEvent, CaseState, MoneyState
 from gateway.domain.codes import format_case_code, parse_case_code
 from gateway.domain.deadline import add_working_days
@@ -80,9 +80,7 @@ def find_procedure(context: Context, code: str) -> Procedure:
 
 def _case_code(connection: Connection, caller: Caller, given: str | None, now: datetime) -> str:
     if given is not None:
-        agency = parse_case_code(given).agency
-        # a unit's code ends with that of the province or ministry it belongs to (QCVN 102:2016/BTTTT)
-        if agency != caller.agency_code and not agency.endswith(f".{caller.agency_code}"):
+        if not agencies.is_within(parse_case_code(given).agency, caller.agency_code):
             raise Malformed("this case code is of another agency")
         if store.find(connection, given) is not None:
             raise ReferenceConflict("this case code is taken")
