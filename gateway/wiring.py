@@ -4,7 +4,7 @@ import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Engine
 
 from adapters.statements import mt940
-from gateway import figures, log, partners
+from gateway import calendars, figures, log, partners
 from gateway.config import Settings
 from gateway.domain import routing as routing_rules
 from gateway.domain.procedure import Procedure, from_data
@@ -106,7 +106,7 @@ def open_house(
         formats={"mt940": mt940.parse},
         agencies=partners.agencies(settings.agencies_file),
         procedures=_procedures(),
-        calendar=_calendar(),
+        calendar=calendars.read(_data("calendar.json")),
         files=FolderFiles(settings.var_dir / "files"),
         press=papers.press,
         look_at_signature=lambda pdf: look_at_signature(pdf, now()),
@@ -172,12 +172,6 @@ def _procedures() -> Mapping[str, Procedure]:
     folder = resources.files("gateway").joinpath("data", "procedures")
     known = [from_data(_data("procedures", file.name)) for file in folder.iterdir()]
     return {each.code: each for each in sorted(known, key=lambda each: each.code)}
-
-
-def _calendar() -> Mapping[date, bool]:
-    data = _data("calendar.json")
-    off = {date.fromisoformat(each): False for each in data["off"]}
-    return off | {date.fromisoformat(each): True for each in data["worked"]}
 
 
 # --- the web process ----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from service_wires import ipn
 from service_world import ACCOUNT, FEE_VND, PROCEDURE, World
 
 from gateway.domain.codes import parse_case_code
-from gateway.domain.deadline import add_working_days
+from gateway.domain.workdays import add_working_days
 from gateway.service import cases, payments, receipts, refund_sending, refunds
 
 pytestmark = pytest.mark.service
@@ -105,9 +105,10 @@ def test_a_case_is_due_so_many_working_days_after_the_day_when_it_was_accepted(w
     wanted = {"reference": world.fresh("tr"), "event": "accept"}
     case = cases.transition(world.context, world.caller, code, wanted, AFTER_MIDNIGHT)
     days = world.context.procedures[PROCEDURE].working_days
-    due_on = add_working_days(TODAY, days, world.context.calendar)
+    timetable = world.context.calendar.of(case.agency_code)
+    due_on = add_working_days(TODAY, days, timetable)
     assert due_on == case.due_on
-    assert due_on != add_working_days(YESTERDAY, days, world.context.calendar)
+    assert due_on != add_working_days(YESTERDAY, days, timetable)
 
 
 def test_an_order_code_has_the_day_when_the_payment_was_created(world: World, case_code: str) -> None:
