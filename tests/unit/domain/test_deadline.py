@@ -1,6 +1,5 @@
 """Due dates: each unit of a term, the hour of same-day procedures, stops, extensions, and what is not known."""
 
-import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -375,20 +374,6 @@ def test_a_day_that_is_expected_says_so() -> None:
     told = [each for each in explain_vi(due(at("01/02/2027"), Term(5), hours())) if "Tết" in each]
     assert all(each.endswith("; dự kiến).") for each in told)
     assert 3 == len(told)
-
-
-# --- speed --------------------------------------------------------------------------------------
-
-
-def test_a_due_date_over_200_working_days_takes_less_than_a_millisecond() -> None:
-    received, term = at("05/01/2026"), Term(200)
-    stopped = (stop(at("10/03/2026"), at("12/03/2026")), stop(at("05/05/2026"), at("09/05/2026")))
-    taken = []
-    for _ in range(60):
-        begun = time.perf_counter()
-        due(received, term, hours(), stops=stopped)
-        taken.append(time.perf_counter() - begun)
-    assert min(taken) < 0.001
 
 
 def test_a_source_is_never_half_empty() -> None:
