@@ -5,11 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from gateway.domain.deadline import MOST_STOPS, due
-from gateway.domain.deadline_parts import Due, Extension, Stop, StopKind, Term, Unit, What
-from gateway.domain.deadline_words import explain_en, explain_vi
+from gateway.domain.deadline import MOST_EXTENSIONS, MOST_STOPS, due
+from gateway.domain.deadline_parts import Extension, Stop, StopKind, Term, Unit, What
 from gateway.domain.errors import Malformed
-from gateway.domain.workdays import Source
 from tests.unit.sample_times import at, by_the_hour, calendar, hours
 
 SAME_DAY = Term(0, Unit.SAME_DAY)
@@ -21,11 +19,6 @@ def stop(begins: datetime, ends: datetime | None, kind: StopKind = StopKind.SUPP
 
 def days(count: int) -> Term:
     return Term(count, Unit.CALENDAR_DAYS)
-
-
-def on_time(found: Due) -> datetime:
-    assert found.at is not None
-    return found.at
 
 
 @pytest.mark.parametrize(
@@ -181,6 +174,33 @@ def test_a_stop_that_opens_after_the_due_date_changes_nothing() -> None:
     assert at("19/11/2026", "17:00") == due(at("16/11/2026"), Term(3), hours(), stops=waits).at
 
 
+def test_a_stop_that_opens_at_the_due_date_changes_nothing() -> None:
+    waits = (stop(at("19/11/2026", "17:00"), None),)
+    assert at("19/11/2026", "17:00") == due(at("16/11/2026"), Term(3), hours(), stops=waits).at
+
+
+def test_only_stops_that_move_the_due_date_are_told() -> None:
+    moves = stop(at("17/11/2026", "10:00"), at("17/11/2026", "11:00"))
+    before = stop(at("16/11/2026", "08:00"), at("17/11/2026", "07:00"))
+    after = stop(at("20/11/2026", "08:00"), at("23/11/2026", "10:00"))
+    found = due(at("16/11/2026"), Term(3), hours(), stops=(before, moves, after))
+    assert [moves.from_at] == [step.from_at for step in found.steps if step.what is What.STOPPED]
+    assert at("20/11/2026", "08:00") == found.at
+
+
+def test_each_start_of_a_same_day_procedure_is_told() -> None:
+    paid = (stop(at("23/11/2026", "10:00"), at("23/11/2026", "15:01"), StopKind.FEE),)
+    told = [step.what for step in due(at("23/11/2026"), SAME_DAY, hours(), stops=paid).steps]
+    assert [
+        What.RECEIVED,
+        What.SAME_DAY,
+        What.STOPPED,
+        What.NEXT_DAY_AFTER_HOUR,
+        What.REST,
+        What.DUE,
+    ] == told
+
+
 # --- extensions ---------------------------------------------------------------------------------
 
 
@@ -197,6 +217,14 @@ def test_a_stop_in_an_extension_moves_its_end() -> None:
     told = [step.what for step in found.steps]
     assert told.index(What.EXTENDED) < told.index(What.STOPPED)
     assert 1 == told.count(What.STOPPED)
+
+
+def test_a_day_off_is_told_once_whichever_part_of_the_time_it_lies_in() -> None:
+    longer = (Extension(Term(2), "05/XL"), Extension(Term(1), "06/XL"))
+    found = due(at("20/11/2026"), Term(3), hours(), extensions=longer)
+    assert [at("24/11/2026", "00:00")] == [step.from_at for step in found.steps if step.what is What.REST]
+    on_a_holiday = due(at("24/11/2026"), Term(3), hours(), extensions=longer)
+    assert 1 == sum(step.what is What.REST for step in on_a_holiday.steps)
 
 
 # --- what is known ------------------------------------------------------------------------------
@@ -216,6 +244,14 @@ def test_a_due_date_beyond_the_calendar_is_not_sure_and_says_so(received: str) -
     assert What.BEYOND_CALENDAR is found.steps[-2].what
 
 
+@pytest.mark.parametrize(("received", "count"), [("31/12/2027", 1), ("30/12/2027", 1), ("01/01/2024", 1)])
+def test_the_first_and_the_last_day_of_the_calendar_are_within_it(received: str, count: int) -> None:
+    found = due(at(received), Term(count), hours())
+    beyond = [step for step in found.steps if step.what is What.BEYOND_CALENDAR]
+    assert (received != "31/12/2027") == (not beyond) == found.sure
+    assert all(not step.sure for step in beyond)
+
+
 # --- bad input ----------------------------------------------------------------------------------
 
 
@@ -226,6 +262,7 @@ def test_a_due_date_beyond_the_calendar_is_not_sure_and_says_so(received: str) -
         datetime(1, 1, 1, tzinfo=UTC),
         datetime(9999, 12, 31, 23, tzinfo=UTC),
         datetime(1999, 12, 31, tzinfo=UTC),
+        datetime(2100, 1, 1, tzinfo=UTC),
     ],
 )
 def test_a_time_without_an_offset_or_outside_this_century_is_refused(received: datetime) -> None:
@@ -233,6 +270,19 @@ def test_a_time_without_an_offset_or_outside_this_century_is_refused(received: d
         due(received, Term(1), hours())
     with pytest.raises(Malformed, match="offset"):
         Stop(StopKind.FEE, received, None)
+    if received.tzinfo is not None and received.year > 2026:
+        with pytest.raises(Malformed, match="offset"):
+            Stop(StopKind.FEE, at("13/02/2026"), received)
+
+
+def test_the_years_and_counts_that_are_taken_are_taken() -> None:
+    assert due(datetime(2000, 1, 1, tzinfo=UTC), Term(1), hours()).at == at("04/01/2000", "17:00")
+    assert due(datetime(2099, 12, 31, tzinfo=UTC), Term(1), hours()).on == date(2100, 1, 1)
+    assert due(at("13/02/2026"), Term(2000), hours()).on == date(2033, 11, 16)
+    few = {"stops": (stop(at("16/11/2025"), at("17/11/2025")),) * MOST_STOPS}
+    assert due(at("12/11/2026"), Term(1), hours(), **few).on == date(2026, 11, 13)  # type: ignore[arg-type]
+    papers = (Extension(Term(1), "05/XL"),) * MOST_EXTENSIONS
+    assert due(at("02/11/2026"), Term(1), hours(), extensions=papers).on == date(2026, 12, 2)
 
 
 @pytest.mark.parametrize("unit", set(Unit) - {Unit.SAME_DAY})
@@ -270,112 +320,6 @@ def test_an_extension_has_its_paper_and_some_length() -> None:
 def test_a_case_has_few_stops_and_extensions_and_waits_for_one_thing() -> None:
     waits, over = stop(at("16/11/2026"), None), stop(at("16/11/2026"), at("17/11/2026"))
     bad = ({"stops": (waits, waits)}, {"stops": (over,) * (MOST_STOPS + 1)})
-    for given in (*bad, {"extensions": (Extension(Term(1), "05/XL"),) * 21}):
+    for given in (*bad, {"extensions": (Extension(Term(1), "05/XL"),) * (MOST_EXTENSIONS + 1)}):
         with pytest.raises(Malformed, match="few stops"):
             due(at("13/11/2026"), Term(1), hours(), **given)  # type: ignore[arg-type]
-
-
-# --- words --------------------------------------------------------------------------------------
-
-TOLD = due(
-    at("14/08/2026", "18:00"),
-    Term(7),
-    hours(),
-    stops=(
-        Stop(StopKind.SUPPLEMENT, at("18/08/2026", "10:00"), at("20/08/2026", "15:00"), "12/BS"),
-        Stop(StopKind.OUTAGE, at("20/08/2026", "14:00"), at("21/08/2026", "08:00"), "GN-1"),
-    ),
-    extensions=(Extension(Term(1), "05/XL"),),
-)
-
-
-def test_a_due_date_explains_itself_in_vietnamese() -> None:
-    office, notice = hours().week.source.vi, calendar().days[date(2026, 8, 22)].source.vi
-    assert explain_vi(TOLD) == (
-        "Tiếp nhận lúc 18:00 ngày 14/08/2026.",
-        f"Ngoài giờ làm việc: tính từ 07:00 ngày 17/08/2026 ({office}).",
-        "Thời hạn 7 ngày làm việc, tính từ 07:00 ngày 18/08/2026 (Bộ luật Dân sự 2015, Điều 147 khoản 2).",
-        "Thời gian được tính: từ 07:00 ngày 18/08/2026 đến 10:00 ngày 18/08/2026.",
-        (
-            "Tạm dừng từ 10:00 ngày 18/08/2026 đến 15:00 ngày 20/08/2026: chờ bổ sung, hoàn thiện hồ sơ "
-            "(12/BS; Thông tư 03/2025/TT-VPCP, Mẫu số 02)."
-        ),
-        (
-            "Tạm dừng từ 14:00 ngày 20/08/2026 đến 08:00 ngày 21/08/2026: gián đoạn dịch vụ đã được xác nhận "
-            "(GN-1; giấy xác nhận gián đoạn dịch vụ)."
-        ),
-        "Thời gian được tính: từ 08:00 ngày 21/08/2026 đến 15:00 ngày 28/08/2026.",
-        f"Làm việc ngày 22/08/2026: Làm bù dịp Quốc khánh ({notice}).",
-        "Gia hạn thêm 1 ngày làm việc từ 15:00 ngày 28/08/2026 (05/XL; Thông tư 03/2025/TT-VPCP, Mẫu số 04).",
-        f"Nghỉ ngày 31/08/2026: Nghỉ hoán đổi dịp Quốc khánh ({notice}).",
-        f"Nghỉ từ ngày 01/09/2026 đến hết ngày 02/09/2026: Quốc khánh ({notice}).",
-        "Thời hạn 1 ngày làm việc, tính từ 07:00 ngày 03/09/2026 (Bộ luật Dân sự 2015, Điều 147 khoản 2).",
-        "Thời gian được tính: từ 07:00 ngày 03/09/2026 đến 17:00 ngày 03/09/2026.",
-        "Hẹn trả kết quả lúc 17:00 ngày 03/09/2026.",
-    )
-
-
-def test_a_due_date_explains_itself_in_english() -> None:
-    told = explain_en(TOLD)
-    assert len(told) == len(TOLD.steps)
-    assert told[4:6] == (
-        (
-            "The clock stood from 10:00 on 18/08/2026 to 15:00 on 20/08/2026: "
-            "waiting for the application to be completed (12/BS; Circular 03/2025/TT-VPCP, form 02)."
-        ),
-        (
-            "The clock stood from 14:00 on 20/08/2026 to 08:00 on 21/08/2026: certified outage of a service "
-            "(GN-1; certificate of an outage)."
-        ),
-    )
-    assert told[8] == (
-        "Extended by 1 working day from 15:00 on 28/08/2026 (05/XL; Circular 03/2025/TT-VPCP, form 04)."
-    )
-    assert told[-1] == "Due at 17:00 on 03/09/2026."
-
-
-def every_step() -> list[Due]:
-    """Due dates that have steps of each sort between them."""
-    waits = (stop(at("18/11/2026", "10:00"), None, StopKind.FEE),)
-    return [
-        TOLD,
-        due(at("16/11/2026"), Term(3), hours(), stops=waits),
-        due(at("23/11/2026", "15:01"), SAME_DAY, hours()),
-        due(at("23/11/2026"), SAME_DAY, hours()),
-        due(at("10/11/2026"), days(4), hours()),
-        due(at("01/02/2027"), Term(240, Unit.WORKING_HOURS), hours()),
-        due(at("28/12/2027"), Term(5), hours()),
-    ]
-
-
-def test_every_step_has_words_in_both_languages_that_leave_nothing_open() -> None:
-    assert set(What) == {step.what for found in every_step() for step in found.steps}
-    for found in every_step():
-        for told in (*explain_vi(found), *explain_en(found)):
-            assert not {"{", "}"} & set(told)
-            assert "  " not in told
-            assert "()" not in told
-
-
-def test_steps_are_told_in_order_and_with_their_source() -> None:
-    bare = {What.RECEIVED, What.RUNS, What.DUE, What.BEYOND_CALENDAR}
-    for found in every_step():
-        legs = [
-            step.from_at
-            for step in found.steps
-            if step.what not in {What.DUE, What.BEYOND_CALENDAR, What.REST}
-        ]
-        assert legs == sorted(legs)
-        for step in found.steps:
-            assert (step.source is None) == (step.what in bare), step.what
-
-
-def test_a_day_that_is_expected_says_so() -> None:
-    told = [each for each in explain_vi(due(at("01/02/2027"), Term(5), hours())) if "Tết" in each]
-    assert all(each.endswith("; dự kiến).") for each in told)
-    assert 3 == len(told)
-
-
-def test_a_source_is_never_half_empty() -> None:
-    found = [step.source for each in every_step() for step in each.steps if step.source is not None]
-    assert all(isinstance(each, Source) and each.vi and each.en for each in found)

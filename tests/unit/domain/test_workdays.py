@@ -82,6 +82,22 @@ def test_only_days_that_change_the_week_are_told() -> None:
     assert [date(2026, 4, 27), date(2026, 4, 30), date(2026, 5, 1)] == told, "the 26th is a Sunday"
 
 
+def test_both_ends_of_a_time_are_told_and_looked_at() -> None:
+    first, last = date(2026, 4, 30), date(2026, 5, 1)
+    assert [first, last] == [day.on for day in hours().declared(first, last)]
+    assert hours().is_sure(date(2024, 1, 1), date(2026, 12, 31))
+    ends = replace(calendar(), to_on=date(2026, 12, 31)).of("H28")
+    assert ends.is_sure(date(2026, 12, 1), date(2026, 12, 31))
+    assert not ends.is_sure(date(2026, 12, 1), date(2027, 1, 1))
+
+
+def test_days_of_different_length_are_each_counted_as_they_are() -> None:
+    week = hours().week
+    short = OfficeDay(((timedelta(hours=8), timedelta(hours=11)),))
+    odd = replace(hours(), week=replace(week, days=(*week.days[:4], short, *week.days[5:])))
+    assert timedelta(hours=8 + 3 + 8) == working_time_of_days(date(2026, 11, 19), 3, odd)
+
+
 def test_what_is_expected_or_beyond_the_calendar_is_not_sure() -> None:
     assert hours().is_sure(date(2026, 1, 1), date(2027, 2, 3))
     assert not hours().is_sure(date(2027, 2, 1), date(2027, 2, 4))
@@ -178,6 +194,14 @@ def test_time_within_stops_does_not_count_and_no_moment_of_it_twice() -> None:
     path = advance_around(hours(), at("18/11/2026", "09:00"), 8 * HOUR, spans)
     assert (at("18/11/2026", "09:00"), *spans[0], at("20/11/2026", "15:00")) == path
     assert 8 * HOUR == worked_around(hours(), path[0], path[-1], spans)
+
+
+def test_a_stop_that_is_over_hides_no_later_one() -> None:
+    spans = (
+        (at("16/11/2026", "10:00"), at("17/11/2026", "10:00")),
+        (at("18/11/2026", "10:00"), at("18/11/2026", "11:00")),
+    )
+    assert at("18/11/2026", "14:00") == advance_around(hours(), at("18/11/2026"), 2 * HOUR, spans)[-1]
 
 
 def test_what_ends_as_a_stop_begins_is_not_moved() -> None:
