@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Engine
 
 from adapters.statements import mt940
-from gateway import figures, log, partners, procedures
+from gateway import calendars, figures, log, partners, procedures
 from gateway.config import Settings
 from gateway.domain import routing as routing_rules
 from gateway.domain.procedure import Procedure
@@ -107,7 +107,7 @@ def open_house(
         formats={"mt940": mt940.parse},
         agencies=partners.agencies(settings.agencies_file),
         procedures=_procedures(settings.procedures_dir, now().date()),
-        calendar=_calendar(),
+        calendar=calendars.read(_data("calendar.json")),
         files=FolderFiles(settings.var_dir / "files"),
         press=papers.press,
         look_at_signature=lambda pdf: look_at_signature(pdf, now()),
@@ -171,12 +171,6 @@ def _data(*names: str) -> Any:
 
 def _procedures(folder: Path | None, on: date) -> Mapping[str, Procedure]:
     return {each.code: each for each in procedures.catalogue(folder).search(on)}
-
-
-def _calendar() -> Mapping[date, bool]:
-    data = _data("calendar.json")
-    off = {date.fromisoformat(each): False for each in data["off"]}
-    return off | {date.fromisoformat(each): True for each in data["worked"]}
 
 
 # --- the web process ----------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from gateway.domain import agencies, fees, procedure
 from gateway.domain.case import AGENCY_EVENTS, NATIONAL, TABLE, CaseEvent, CaseState, MoneyState
 from gateway.domain.codes import format_case_code, parse_case_code
-from gateway.domain.deadline import add_working_days
+from gateway.domain.deadline import due
+from gateway.domain.deadline_parts import Term
 from gateway.domain.errors import Forbidden, Incomplete, Malformed, NotFound, ReferenceConflict
 from gateway.domain.machine import sources, step
 from gateway.domain.procedure import GivenDocument, Procedure
@@ -243,9 +244,9 @@ def transition(
 
 def _dates(context: Context, case: store.Case, event: CaseEvent, now: datetime) -> dict[str, Any]:
     if event is CaseEvent.ACCEPT:
-        days = context.procedures[case.procedure_code].working_days
-        today = now.astimezone(VIETNAM).date()
-        return {"accepted_at": now, "due_on": add_working_days(today, days, context.calendar)}
+        term = Term.of_working_days(context.procedures[case.procedure_code].working_days)
+        promised = due(now, term, context.calendar.of(case.agency_code))
+        return {"accepted_at": now, "due_on": promised.on}
     return {"finished_at": now} if event is CaseEvent.FINISH else {}
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg import Connection
@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from gateway.domain.errors import Misconfigured
 from gateway.domain.procedure import Procedure
 from gateway.domain.routing import Route
+from gateway.domain.workdays import Calendar
 from gateway.ports import (
     Agency,
     Files,
@@ -68,7 +69,7 @@ class Context:
     formats: Mapping[str, StatementFormat]
     agencies: Mapping[str, Agency]
     procedures: Mapping[str, Procedure]
-    calendar: Mapping[date, bool]
+    calendar: Calendar
     files: Files
     press: Callable[[], Press]
     look_at_signature: Callable[[bytes], str]

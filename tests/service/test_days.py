@@ -9,7 +9,7 @@ from service_wires import ipn
 from service_world import ACCOUNT, FEE_VND, PROCEDURE, World
 
 from gateway.domain.codes import parse_case_code
-from gateway.domain.deadline import add_working_days
+from gateway.domain.workdays import add_working_days
 from gateway.service import cases, payments, receipts, refund_sending, refunds
 
 pytestmark = pytest.mark.service
@@ -105,9 +105,36 @@ def test_a_case_is_due_so_many_working_days_after_the_day_when_it_was_accepted(w
     wanted = {"reference": world.fresh("tr"), "event": "accept"}
     case = cases.transition(world.context, world.caller, code, wanted, AFTER_MIDNIGHT)
     days = world.context.procedures[PROCEDURE].working_days
-    due_on = add_working_days(TODAY, days, world.context.calendar)
+    timetable = world.context.calendar.of(case.agency_code)
+    due_on = add_working_days(TODAY, days, timetable)
     assert due_on == case.due_on
-    assert due_on != add_working_days(YESTERDAY, days, world.context.calendar)
+    assert due_on != add_working_days(YESTERDAY, days, timetable)
+
+
+AFTER_HOURS = datetime(2026, 11, 25, 11, 0, tzinfo=UTC)
+"""18:00 in Việt Nam, on a Wednesday."""
+
+
+def test_a_case_that_is_accepted_after_hours_is_due_as_if_it_were_the_next_working_day(world: World) -> None:
+    timetable = world.context.calendar.of("H28")
+    days = world.context.procedures[PROCEDURE].working_days
+    wanted = {"reference": world.fresh("tr"), "event": "accept"}
+    case = cases.transition(world.context, world.caller, world.case(), wanted, AFTER_HOURS)
+    assert add_working_days(date(2026, 11, 26), days, timetable) == case.due_on
+
+
+@pytest.mark.parametrize(
+    ("second", "due_on"), [(0, date(2026, 11, 25)), (1, date(2026, 11, 26))], ids=["15:00:00", "15:00:01"]
+)
+def test_a_case_of_a_same_day_procedure_is_due_that_day_until_15_00(
+    world: World, second: int, due_on: date
+) -> None:
+    at_once = replace(world.context.procedures[PROCEDURE], working_days=0)
+    context = replace(world.context, procedures={PROCEDURE: at_once})
+    wanted = {"reference": world.fresh("tr"), "event": "accept"}
+    accepted_at = datetime(2026, 11, 25, 8, 0, second, tzinfo=UTC)
+    case = cases.transition(context, world.caller, world.case(), wanted, accepted_at)
+    assert due_on == case.due_on
 
 
 def test_an_order_code_has_the_day_when_the_payment_was_created(world: World, case_code: str) -> None:
