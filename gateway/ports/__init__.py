@@ -6,6 +6,7 @@ Adapters are stateless translators: they never see the database and never decide
 
 from gateway.ports.http import HttpAnswer, HttpDoor, HttpRequest, InboundMessage
 from gateway.ports.money import (
+    CLOSES_AT,
     Agency,
     Answer,
     Bill,
@@ -46,6 +47,7 @@ from gateway.ports.receipts import (
 )
 
 __all__ = [
+    "CLOSES_AT",
     "Agency",
     "Answer",
     "Bill",
