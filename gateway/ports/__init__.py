@@ -22,7 +22,7 @@ from gateway.ports.money import (
     StartOrder,
     Taking,
 )
-from gateway.ports.papers import Files, Paper, Press, StatementFormat
+from gateway.ports.papers import Completed, Files, Paper, Press, StatementFormat
 from gateway.ports.post import (
     OrderAnswer,
     OrderVerdict,
@@ -53,6 +53,7 @@ __all__ = [
     "Bill",
     "Billing",
     "Capability",
+    "Completed",
     "Desk",
     "FeeLine",
     "Files",

@@ -30,6 +30,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "case.supplement_required": ("Cần bổ sung giấy tờ", "More documents are needed"),
     "case.fee_due": ("Cần nộp phí, lệ phí", "A fee is to be paid"),
     "case.fees_changed": ("Phí, lệ phí đã được tính lại", "The fees were set anew"),
+    "case.extended": (
+        "Cơ quan xin lỗi và hẹn lại ngày trả kết quả",
+        "The agency apologised and named a new day for the result",
+    ),
     "payment.repriced": ("Số tiền cần nộp đã thay đổi", "The sum to pay has changed"),
     "case.withdrawn": ("Đã rút hồ sơ", "The case was withdrawn"),
     "case.stopped": ("Dừng xử lý hồ sơ", "The case was stopped"),
@@ -65,6 +69,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "receipt.replaced": (
         "Biên lai đã được thay bằng biên lai khác",
         "Another receipt took the place of the receipt",
+    ),
+    "paper.issued": ("Đã cấp văn bản", "A paper was issued"),
+    "paper.completed": (
+        "Chữ ký số của văn bản đã được bổ sung để kiểm tra được lâu dài",
+        "The signature of a paper was completed, so that it can be checked for long",
     ),
     "delivery.ordered": ("Bưu điện đã nhận yêu cầu trả kết quả", "The post has taken the delivery order"),
     "delivery.moved": ("Bưu gửi đang trên đường", "The parcel is on its way"),
