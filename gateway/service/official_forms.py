@@ -35,7 +35,7 @@ from gateway.domain.form_parts import (
 from gateway.ports import Agency
 from gateway.service.cases import VIETNAM
 from gateway.service.context import Context
-from gateway.service.paper_facts import Lacking, PaperFacts, Step
+from gateway.service.paper_facts import Applicant, Lacking, PaperFacts, Step
 from signing.mac import sha256_hex
 
 NO_REASON = "Cơ quan không ghi lý do khi ra quyết định này."
@@ -69,15 +69,18 @@ def _head(context: Context, facts: PaperFacts) -> Head:
     )
 
 
+def person_of(who: Applicant) -> Person:
+    return Person(
+        name=who.name, address=who.address, phone=who.phone, email=who.email, id_number=who.id_number
+    )
+
+
 def _subject(facts: PaperFacts) -> Subject:
-    who = facts.applicant
     return Subject(
         case_code=facts.case_code,
         procedure_name=facts.procedure_name,
         procedure_code=facts.procedure_code,
-        applicant=Person(
-            name=who.name, address=who.address, phone=who.phone, email=who.email, id_number=who.id_number
-        ),
+        applicant=person_of(facts.applicant),
     )
 
 

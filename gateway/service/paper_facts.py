@@ -175,7 +175,7 @@ def _facts(
 ) -> PaperFacts:
     procedure = context.procedures[case.procedure_code]
     names = {each.code: each.name_vi for each in procedure.documents}
-    way, return_to = _way(context, connection, case.case_code)
+    way, return_to = way_of(context, connection, case.case_code)
     assert case.submitted_at is not None
     return PaperFacts(
         form=cause.form,
@@ -188,7 +188,7 @@ def _facts(
         agency_code=case.agency_code,
         reference=case.reference,
         track_token=case.track_token,
-        applicant=_applicant(context, connection, case.case_code),
+        applicant=applicant_of(context, connection, case.case_code),
         documents=tuple(
             Document(each.code, names.get(each.code, each.name), each.size_bytes, each.sha256)
             for each in case_store.documents(connection, case.case_code)
@@ -209,7 +209,8 @@ def _facts(
     )
 
 
-def _applicant(context: Context, connection: Connection, case_code: str) -> Applicant:
+def applicant_of(context: Context, connection: Connection, case_code: str) -> Applicant:
+    """Whom a paper is written to, as the submission told of him."""
     given = sealed.unseal(
         context.sealer, case_store.sealed_applicant(connection, case_code), sealed.APPLICANT
     )
@@ -222,7 +223,7 @@ def _applicant(context: Context, connection: Connection, case_code: str) -> Appl
     )
 
 
-def _way(context: Context, connection: Connection, case_code: str) -> tuple[ResultWay, str]:
+def way_of(context: Context, connection: Connection, case_code: str) -> tuple[ResultWay, str]:
     """How the result comes back, by the newest delivery that was ordered, and where to; else it is fetched."""
     ordered = [
         each
