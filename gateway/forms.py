@@ -35,7 +35,7 @@ from gateway.domain.form_parts import (
 from gateway.domain.money import format_vnd, in_words_en, in_words_vi
 from gateway.ports import Paper
 from gateway.typeset import TEMPLATES, VIETNAM, canonical_json, qr_svg, shown, typeset, wire_time
-from signing.pdf import Level, PdfSigner
+from signing.pdf import Level, PdfSigner, level_name
 
 View = dict[str, object]
 Words = Mapping[StrEnum, tuple[str, str]]
@@ -74,7 +74,7 @@ assert all(set(words) == set(names) for names, words in _WORDS.items()), (
 class FormPress:
     """Makes and signs forms. `location` goes into the signature; `level` is wanted of it.
 
-    What `Paper.missing` names is completed later as for a receipt: `ReceiptPress.complete`.
+    What `Paper.missing` names is completed later as for a receipt: `Press.complete`.
     """
 
     def __init__(self, signer: PdfSigner, *, location: str, level: Level = Level.B_B) -> None:
@@ -92,7 +92,8 @@ class FormPress:
             at=form.head.issued_at,
             level=self._level,
         )
-        return Paper(pdf=signed.pdf, json=form_json(form), missing=signed.missing)
+        level = level_name(signed.level)
+        return Paper(pdf=signed.pdf, json=form_json(form), missing=signed.missing, level=level)
 
 
 def form_json(form: Form) -> bytes:

@@ -19,6 +19,7 @@ from gateway.domain.errors import GatewayError
 from gateway.ports import PostalCapability, PostalOperator
 from gateway.service import (
     behind,
+    case_papers,
     deliveries,
     legal_receipts,
     parcel_feed,
@@ -117,8 +118,15 @@ def _papers(app: procrastinate.App, context: Context, retry: procrastinate.BaseR
         receipts.issue(context, payment_id, context.clock())
 
     @app.task(name="complete_paper", retry=retry)
-    def complete_paper(receipt_id: str, round: int) -> None:  # noqa: A002 - as above
-        receipt_changes.complete(context, receipt_id, round, context.clock())
+    def complete_paper(round: int, receipt_id: str = "", paper_id: str = "") -> None:  # noqa: A002 - as above
+        if receipt_id:
+            receipt_changes.complete(context, receipt_id, round, context.clock())
+        else:
+            case_papers.complete(context, paper_id, round, context.clock())
+
+    @app.task(name="issue_paper", retry=retry)
+    def issue_paper(paper_id: str) -> None:
+        case_papers.issue(context, paper_id, context.clock())
 
     @app.task(name="follow_refund", retry=retry)
     def follow_refund(payment_id: str) -> None:

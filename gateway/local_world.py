@@ -187,6 +187,14 @@ def make_agencies(var: Path) -> Path:
         "account_name": "TTPVHCC TINH HOA BINH",
         "tax_code": "5400000000",
         "sender": sender,
+        "office": {
+            "authority": "Ủy ban nhân dân tỉnh Hòa Bình",
+            "unit": "Trung tâm Phục vụ hành chính công",
+            "place": "Hòa Bình",
+            "phone": "0218 3888 888",
+            "address": "Phường Hòa Bình",
+            "hours": "7:00–11:30, 13:30–17:00, thứ Hai đến thứ Sáu",
+        },
     }
     path.write_text(json.dumps([row], ensure_ascii=False), encoding="utf-8")
     return path

@@ -22,6 +22,11 @@ from signing.signer import Signer
 from signing.signers import FolderSigners, SignerStore, signer_for
 
 if TYPE_CHECKING:
+    from gateway.domain.form import Form
+    from gateway.domain.receipt import ReceiptFacts
+    from gateway.forms import FormPress
+    from gateway.ports import Completed, Paper
+    from gateway.render import ReceiptPress
     from signing.pdf import Services
 
 RECEIPT = "receipt"
@@ -31,6 +36,23 @@ LOCATION = "Việt Nam"
 def own_certificate(keystore: Keystore, now: datetime) -> SigningCertificate:
     """The certificate of our own making, for one machine and for tests."""
     return ensure_certificate(keystore, RECEIPT, subject="Cổng 4", now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class HousePress:
+    """Receipts and official forms of one signer: what `ports.Press` asks for."""
+
+    receipts: "ReceiptPress"
+    forms: "FormPress"
+
+    def receipt(self, facts: "ReceiptFacts") -> "Paper":
+        return self.receipts.receipt(facts)
+
+    def form(self, form: "Form") -> "Paper":
+        return self.forms.form(form)
+
+    def complete(self, pdf: bytes, now: datetime) -> "Completed":
+        return self.receipts.complete(pdf, now)
 
 
 @dataclass(slots=False)
@@ -81,6 +103,7 @@ class Papers:
         return held.chain[-1] if held.chain else held.certificate
 
     def press(self) -> Press:
+        from gateway.forms import FormPress
         from gateway.render import ReceiptPress
         from signing.pdf import LEVELS, PdfSigner
 
@@ -89,7 +112,10 @@ class Papers:
             self._made.clear()
             level = LEVELS[self.settings.paper_level]
             maker = PdfSigner(held, services=self._services)
-            self._made[held] = ReceiptPress(maker, location=LOCATION, level=level, services=self._services)
+            self._made[held] = HousePress(
+                ReceiptPress(maker, location=LOCATION, level=level, services=self._services),
+                FormPress(maker, location=LOCATION, level=level),
+            )
         return self._made[held]
 
     def bind(self, files: Mapping[str, bytes], at: datetime) -> bytes:

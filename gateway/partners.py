@@ -4,7 +4,7 @@ import dataclasses
 import json
 import typing
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,7 +29,9 @@ from adapters.receipts import misa, viettel, vnpt
 from gateway.config import DvcqgSettings, Settings, VnpaySettings, VnpostSettings
 from gateway.domain.delivery import DeliveryState
 from gateway.domain.errors import Malformed, Misconfigured
+from gateway.domain.form_parts import Office
 from gateway.ports import (
+    CLOSES_AT,
     Agency,
     HttpDoor,
     LegalSeries,
@@ -202,6 +204,7 @@ def agencies(path: Path | None) -> Mapping[str, Agency]:
 
 def _agency(row: Mapping[str, Any]) -> Agency:
     sender = row.get("sender")
+    office, closes_at = _office(row)
     return Agency(
         code=row["code"],
         name=row["name"],
@@ -211,7 +214,19 @@ def _agency(row: Mapping[str, Any]) -> Agency:
         tax_code=row.get("tax_code", ""),
         sender=None if sender is None else Party(**sender),
         legal=_legal(row.get("legal_receipts")),
+        office=office,
+        closes_at=closes_at,
     )
+
+
+def _office(row: Mapping[str, Any]) -> tuple[Office, time]:
+    """How an agency stands on the official forms, and when its desk closes. Raises `Malformed`, `TypeError`."""
+    given = {"authority": "", "unit": row["name"], **row.get("office", {})}
+    if not all(isinstance(value, str) for value in given.values()):
+        raise TypeError("each detail of an office is a text")
+    closes = given.pop("closes_at", None)
+    at = CLOSES_AT if closes is None else datetime.strptime(closes, "%H:%M").time()
+    return Office(**given, code=row["code"]), at
 
 
 def _legal(given: Mapping[str, str] | None) -> LegalSeries | None:

@@ -13,7 +13,7 @@ from typing import Final
 from gateway.domain.errors import Malformed
 from gateway.domain.money import check_vnd, format_vnd, in_words_en, in_words_vi
 from gateway.domain.receipt import ReceiptFacts, ReceiptLine
-from gateway.ports import Paper
+from gateway.ports import Completed, Paper
 from gateway.receipt_xml import signed_xml
 from gateway.typeset import (
     MAX_TEXT_CHARS,
@@ -26,7 +26,7 @@ from gateway.typeset import (
 from gateway.typeset import shown as _shown
 from gateway.typeset import shown_time as _shown_time
 from gateway.typeset import wire_time as _wire_time
-from signing.pdf import Level, PdfSigner, Services, complete
+from signing.pdf import Level, PdfSigner, Services, complete, level_name
 
 __all__ = ["MAX_TEXT_CHARS", "ReceiptFacts", "ReceiptLine", "ReceiptPress", "receipt_json", "render_receipt"]
 
@@ -71,14 +71,15 @@ class ReceiptPress:
             pdf, reason=reason, location=self._location, at=facts.issued_at, level=self._level
         )
         xml = signed_xml(facts, self._signer.signer, at=facts.issued_at)
-        return Paper(pdf=signed.pdf, json=receipt_json(facts), xml=xml, missing=signed.missing)
+        level = level_name(signed.level)
+        return Paper(pdf=signed.pdf, json=receipt_json(facts), xml=xml, missing=signed.missing, level=level)
 
-    def complete(self, pdf: bytes, now: datetime) -> tuple[bytes, str]:
+    def complete(self, pdf: bytes, now: datetime) -> Completed:
         """A paper of ours at the level that is wanted, as far as the services answer now."""
         if self._services is None:
-            return pdf, ""
+            return Completed(pdf, level_name(Level.B_B))
         signed = complete(pdf, self._level, self._services, at=now)
-        return signed.pdf, signed.missing
+        return Completed(signed.pdf, level_name(signed.level), signed.missing)
 
 
 def receipt_json(facts: ReceiptFacts) -> bytes:

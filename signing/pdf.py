@@ -34,6 +34,7 @@ __all__ = [
     "Verdict",
     "VisibleStamp",
     "complete",
+    "level_name",
     "stamp_lines",
     "tally",
     "validate",
@@ -46,10 +47,16 @@ LEVELS: Final[Mapping[str, Level]] = {
     "B-LTA": Level.B_LTA,
 }
 """The levels by the standard's names."""
+_NAMES: Final = {level: name for name, level in LEVELS.items()}
 _TOKEN_BYTES: Final = (
     8192  # what is set aside for a time stamp: with three RSA certificates it has about 6000
 )
 _LARGEST_TOKEN_BYTES: Final = 65_536
+
+
+def level_name(level: Level) -> str:
+    """The standard's name of a level. Raises `KeyError` for that of no valid signature."""
+    return _NAMES[level]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +234,5 @@ def tally(
     return dict(Counter((each.level, each.judgement) for each in verdicts))
 
 
-_NAMES: Final = {Level.B_T: "B-T", Level.B_LT: "B-LT", Level.B_LTA: "B-LTA"}
-
-
 def _missing(level: Level, error: Exception) -> str:
-    return f"{_NAMES[level]}: {error}"
+    return f"{level_name(level)}: {error}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from gateway.cli import (
+    book,
     books,
     check,
     desk,
@@ -33,6 +34,7 @@ COMMANDS: Sequence[Command] = (
     *key.COMMANDS,
     *refund.COMMANDS,
     *receipt.COMMANDS,
+    *book.COMMANDS,
     *desk.COMMANDS,
     *statement.COMMANDS,
     *books.COMMANDS,

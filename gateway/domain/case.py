@@ -93,5 +93,8 @@ class MoneyState(StrEnum):
     PAID = "paid"
 
 
+IN_WORK = frozenset({_S.ACCEPTED, _S.PROCESSING})
+"""The agency has it, and its clock runs."""
+
 ENDED_WITHOUT_RESULT = frozenset({_S.REFUSED, _S.WITHDRAWN, _S.STOPPED})
 """Nothing is owed any more: what is open is cancelled, and money that comes all the same is owed back."""

@@ -4,7 +4,7 @@ A form is the facts that it says; making one checks them, so that a form that ex
 circular's own words. Every maker raises `Malformed`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import ClassVar, Final
@@ -276,6 +276,9 @@ Form = Reception | SupplementRequest | Refusal | Apology | StopNotice | ControlS
 FORMS: Final[tuple[type[Form], ...]] = (
     *(Reception, SupplementRequest, Refusal, Apology, StopNotice, ControlSlip, CaseBook, Submission),
 )
+
+KINDS: Final[Mapping[str, FormKind]] = {form.KIND.code: form.KIND for form in FORMS}
+"""What each form is called, by its code."""
 
 
 def case_code_of(form: Form) -> str:

@@ -78,19 +78,25 @@ def timeliness(due_at: datetime, finished_at: datetime) -> Timeliness:
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """Who speaks: the two lines of the head, the place of the date line, and how to reach the desk."""
+    """Who speaks: the two lines of the head, the place of the date line, and how to reach the desk.
+
+    What an office does not tell is left out on paper.
+    """
 
     authority: str
     unit: str
     code: str
-    place: str
-    phone: str
+    place: str = ""
+    phone: str = ""
     address: str = ""
     hours: str = ""
 
     def __post_init__(self) -> None:
-        check(self, required=("unit", "place", "phone"))
-        demand(_PHONE.fullmatch(self.phone) is not None, "The desk's phone is no phone number")
+        check(self, required=("unit",))
+        demand(
+            self.phone == "" or _PHONE.fullmatch(self.phone) is not None,
+            "The desk's phone is no phone number",
+        )
 
 
 @dataclass(frozen=True, slots=True)

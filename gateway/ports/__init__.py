@@ -6,6 +6,7 @@ Adapters are stateless translators: they never see the database and never decide
 
 from gateway.ports.http import HttpAnswer, HttpDoor, HttpRequest, InboundMessage
 from gateway.ports.money import (
+    CLOSES_AT,
     Agency,
     Answer,
     Bill,
@@ -21,7 +22,7 @@ from gateway.ports.money import (
     StartOrder,
     Taking,
 )
-from gateway.ports.papers import Files, Paper, Press, StatementFormat
+from gateway.ports.papers import Completed, Files, Paper, Press, StatementFormat
 from gateway.ports.post import (
     OrderAnswer,
     OrderVerdict,
@@ -46,11 +47,13 @@ from gateway.ports.receipts import (
 )
 
 __all__ = [
+    "CLOSES_AT",
     "Agency",
     "Answer",
     "Bill",
     "Billing",
     "Capability",
+    "Completed",
     "Desk",
     "FeeLine",
     "Files",

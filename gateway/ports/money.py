@@ -1,10 +1,15 @@
 """What is owed, asked for, paid and given back, as it crosses the line to providers. Sums are whole VND."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time
 from enum import StrEnum
+from typing import Final
 
+from gateway.domain.form_parts import Office
 from gateway.ports.post import Party
+
+CLOSES_AT: Final = time(17, 0)
+"""When the desk closes where the agency does not say (`specs/case.md` B5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,10 @@ class Agency:
     sender: Party | None = None
     legal: LegalSeries | None = None
     """Where its legal electronic receipts are issued; None: nowhere, ours is the only one."""
+    office: Office | None = None
+    """How it stands on the official forms; None: by its name."""
+    closes_at: time = CLOSES_AT
+    """The end of the desk's day in Vietnam: until then a result is due on the day that was named."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from gateway.domain.form import Form
 from gateway.domain.receipt import ReceiptFacts
 from gateway.domain.statement import Statement
 
@@ -12,13 +13,23 @@ from gateway.domain.statement import Statement
 class Paper:
     """A paper as made: the signed PDF, the canonical JSON of the same facts, and of receipts the signed XML.
 
-    `missing` says in one sentence what the signature lacks of the level that is wanted, as a time-stamp: it is signed
-    all the same, and completed later.
+    `level` is the signature's (`B-B` to `B-LTA`). `missing` says in one sentence what it lacks of the level that is
+    wanted, as a time-stamp: it is signed all the same, and completed later.
     """
 
     pdf: bytes = field(repr=False)
     json: bytes = field(repr=False)
     xml: bytes = field(default=b"", repr=False)
+    missing: str = ""
+    level: str = "B-B"
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A signed PDF with more of the level that is wanted, the level that it has, and what is missing still."""
+
+    pdf: bytes = field(repr=False)
+    level: str
     missing: str = ""
 
 
@@ -27,8 +38,12 @@ class Press(Protocol):
 
     def receipt(self, facts: ReceiptFacts) -> Paper: ...
 
-    def complete(self, pdf: bytes, now: datetime) -> tuple[bytes, str]:
-        """The signed PDF with more of the level that is wanted, and what is missing still. What stood in it stays."""
+    def form(self, form: Form) -> Paper:
+        """An official form. Raises `Malformed` for a text that JSON or a QR code cannot carry."""
+        ...
+
+    def complete(self, pdf: bytes, now: datetime) -> Completed:
+        """Any paper of ours, as far as the services answer now. What stood in it stays."""
         ...
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from gateway.domain.case import ENDED_WITHOUT_RESULT, CaseEvent, CaseState, MoneyState
+from gateway.domain.case import ENDED_WITHOUT_RESULT, CaseState, MoneyState
 from gateway.domain.payment import PaymentState
 from gateway.service import cases, deliveries, legal_receipts, payments, webhooks
 from gateway.service.context import Context
@@ -76,9 +76,7 @@ def _settle(context: Context, connection: Connection, event: spine.Event) -> Non
     if paid_vnd >= owed_vnd:
         case_store.set_side_state(connection, event.case_code, "money_state", MoneyState.PAID.value)
         if case.state == CaseState.FEE_DUE:
-            cases.follow(
-                connection, event.case_code, CaseEvent.FEE_PAID, f"event:{event.id}", event.occurred_at
-            )
+            cases.fee_paid(context, connection, event.case_code, f"event:{event.id}", event.occurred_at)
 
 
 def _owe_back(connection: Connection, case: case_store.Case, event: spine.Event) -> bool:

@@ -2,41 +2,44 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from gateway.domain import agencies, fees, procedure
-from gateway.domain.case import AGENCY_EVENTS, NATIONAL, TABLE, CaseEvent, CaseState, MoneyState
+from gateway.domain.case import AGENCY_EVENTS, TABLE, CaseEvent, CaseState, MoneyState
 from gateway.domain.codes import format_case_code, parse_case_code
-from gateway.domain.deadline import due
-from gateway.domain.deadline_parts import Term
 from gateway.domain.errors import Forbidden, Incomplete, Malformed, NotFound, ReferenceConflict
-from gateway.domain.machine import sources, step
+from gateway.domain.machine import step
 from gateway.domain.procedure import GivenDocument, Procedure
 from gateway.service import sealed
+from gateway.service.case_moves import VIETNAM, Caller, Told, advance, append, fee_paid, hand_over, print_of
 from gateway.service.context import Context
 from gateway.service.idempotency import fingerprint, same_or_conflict
+from gateway.service.paper_facts import Lacking, Said, Signatory
 from gateway.store import cases as store
 from gateway.store import spine
 from signing.mac import sha256_hex
 
-VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
+__all__ = [
+    "VIETNAM",
+    "Caller",
+    "append",
+    "fee_paid",
+    "find",
+    "find_procedure",
+    "hand_over",
+    "register",
+    "store_document",
+    "submit",
+    "transition",
+]
+
 TOKEN_BYTES = 20
 PHONE_DIGITS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """The portal that asks, and what its key may do."""
-
-    portal_id: str
-    agency_code: str
-    cause: str
 
 
 def register(
@@ -195,10 +198,9 @@ def submit(context: Context, caller: Caller, case_code: str, now: datetime) -> s
             "documents": [{"code": each.code, "sha256": each.sha256} for each in documents],
             "submission_receipt_sha256": sha256_hex(receipt),
         }
-        _move(connection, case, caller, CaseEvent.SUBMIT, now, values=values, data=data)
-        changed = store.find(connection, case_code)
-    assert changed is not None
-    return changed
+        return advance(
+            context, connection, case, caller, CaseEvent.SUBMIT, now, values=values, told=Told(data)
+        )
 
 
 def _submission_receipt(
@@ -222,111 +224,43 @@ def _submission_receipt(
 def transition(
     context: Context, caller: Caller, case_code: str, wanted: Mapping[str, Any], now: datetime
 ) -> store.Case:
-    """What the agency decides. Raises `NotFound`, `Forbidden`, `Malformed`, `ReferenceConflict`."""
+    """What the agency decides, and the official paper that this makes.
+
+    `wanted` has `reference`, `event`, and where it is told `reason`, `supplement` (code and reason of each document
+    that is to be given or mended, with `ask_supplement` only) and `official` (name and title of who decides).
+
+    Raises `NotFound`, `Forbidden`, `Malformed`, `ReferenceConflict`.
+    """
     event = CaseEvent(wanted["event"])
     if event not in AGENCY_EVENTS:
         raise Forbidden(f"{event.value} follows from a fact and cannot be asked for")
+    if wanted.get("supplement") and event is not CaseEvent.ASK_SUPPLEMENT:
+        raise Malformed("a supplement is asked for by ask_supplement only")
     with context.engine.begin() as connection:
         case = store.find(connection, case_code, caller.portal_id, lock=True)
         if case is None:
             raise NotFound("no case has this code")
-        print_ = fingerprint(wanted)
+        print_ = print_of(wanted)
         before = store.remember_transition(connection, case_code, wanted["reference"], print_)
         if before is not None:
             same_or_conflict(before, print_)
             return case
-        data = {"reason": wanted["reason"]} if wanted.get("reason") else {}
-        _move(connection, case, caller, event, now, values=_dates(context, case, event, now), data=data)
-        changed = store.find(connection, case_code)
-    assert changed is not None
-    return changed
+        return advance(
+            context, connection, case, caller, event, now, told=_told(context, case, event, wanted)
+        )
 
 
-def _dates(context: Context, case: store.Case, event: CaseEvent, now: datetime) -> dict[str, Any]:
-    if event is CaseEvent.ACCEPT:
-        term = Term.of_working_days(context.procedures[case.procedure_code].working_days)
-        promised = due(now, term, context.calendar.of(case.agency_code))
-        return {"accepted_at": now, "due_on": promised.on}
-    return {"finished_at": now} if event is CaseEvent.FINISH else {}
-
-
-def hand_over(connection: Connection, case_code: str, cause: str, handed_over_at: datetime) -> None:
-    """The result is in the citizen's hands, by proof: result_ready becomes result_delivered."""
-    values = {"handed_over_at": handed_over_at}
-    follow(connection, case_code, CaseEvent.DELIVER, cause, handed_over_at, values=values)
-
-
-def follow(
-    connection: Connection,
-    case_code: str,
-    event: CaseEvent,
-    cause: str,
-    at: datetime,
-    *,
-    values: Mapping[str, Any] | None = None,
-) -> None:
-    """An event that follows from a fact (money, a hand-over); nothing where the case has no such move now."""
-    case = store.find(connection, case_code, lock=True)
-    assert case is not None
-    if (CaseState(case.state), event) in TABLE:
-        caller = Caller(case.portal_id, case.agency_code, cause)
-        _move(connection, case, caller, event, at, values=values or {}, actor="gateway")
-
-
-def _move(
-    connection: Connection,
-    case: store.Case,
-    caller: Caller,
-    event: CaseEvent,
-    now: datetime,
-    *,
-    values: Mapping[str, Any],
-    data: Mapping[str, Any] | None = None,
-    actor: str | None = None,
-) -> None:
-    to_state = step(TABLE, CaseState(case.state), event)
-    from_states = [state.value for state in sources(TABLE, event)]
-    if not store.change(connection, case.case_code, from_states, {"state": to_state.value, **values}):
-        raise Forbidden("the case has moved on meanwhile")
-    code, words = NATIONAL[to_state]
-    append(
-        connection,
-        case,
-        caller,
-        f"case.{to_state.value}",
-        now,
-        to_state=to_state.value,
-        data={"national_code": code, "national_name": words, **(data or {})},
-        actor=actor,
+def _told(context: Context, case: store.Case, event: CaseEvent, wanted: Mapping[str, Any]) -> Told:
+    names = {each.code: each.name_vi for each in context.procedures[case.procedure_code].documents}
+    supplement = wanted.get("supplement") or ()
+    for each in supplement:
+        if each["code"] not in names:
+            raise Malformed(f"{each['code']} is not a document of this procedure")
+    data = {name: wanted[name] for name in ("reason", "supplement") if wanted.get(name)}
+    said = Said(
+        reason=wanted.get("reason") or "",
+        supplement=tuple(Lacking(each["code"], names[each["code"]], each["reason"]) for each in supplement),
+        official=Signatory(**wanted.get("official") or {}),
+        is_asked_for=event is CaseEvent.WITHDRAW,
     )
-
-
-def append(
-    connection: Connection,
-    case: store.Case,
-    caller: Caller,
-    type_: str,
-    now: datetime,
-    *,
-    to_state: str | None = None,
-    data: Mapping[str, Any] | None = None,
-    actor: str | None = None,
-) -> None:
-    """What happened to a case, on the spine; with `to_state` its state moved."""
-    spine.append(
-        connection,
-        spine.Change(
-            subject_kind="case",
-            subject_id=case.case_code,
-            type=type_,
-            version=case.version + (to_state is not None),
-            actor=actor or f"portal:{caller.portal_id}",
-            cause=caller.cause,
-            occurred_at=now,
-            portal_id=case.portal_id,
-            case_code=case.case_code,
-            from_state=case.state,
-            to_state=to_state,
-            data=data or {},
-        ),
-    )
+    return Told(data, said)

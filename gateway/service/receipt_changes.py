@@ -2,17 +2,15 @@
 
 from datetime import datetime
 
-import structlog
 from sqlalchemy import Connection
 
 from gateway.domain.errors import Forbidden, NotFound
 from gateway.domain.receipt import ReceiptState
-from gateway.service import receipts
+from gateway.ports import Completed
+from gateway.service import paper_levels, receipts
 from gateway.service.context import Context
 from gateway.store import payments as payment_store
 from gateway.store import receipts as store
-
-log = structlog.get_logger()
 
 ALL_BACK, PART_BACK = "đã hoàn toàn bộ số tiền", "đã hoàn một phần số tiền"
 
@@ -77,13 +75,12 @@ def complete(context: Context, receipt_id: str, round_: int, now: datetime) -> N
         receipt = store.find(connection, receipt_id)
     if receipt is None or receipt.pdf_sha256 is None:
         return
-    pdf, missing = context.press().complete(context.files.get(receipt.pdf_sha256), now)
-    sha256 = context.files.put(pdf)
-    with context.engine.begin() as connection:
-        if store.complete(connection, receipt_id, before=receipt.pdf_sha256, after=sha256):
+    before = receipt.pdf_sha256
+
+    def keep(connection: Connection, sha256: str, _: Completed) -> None:
+        if store.complete(connection, receipt_id, before=before, after=sha256):
             payment = payment_store.find(connection, receipt.payment_id, lock=True)
             assert payment is not None
             receipts.tell(connection, payment, receipt, "receipt.completed", now, data={"pdf_sha256": sha256})
-        if missing:
-            log.warning("paper_incomplete", receipt=receipt_id, missing=missing)
-            receipts.complete_later(context, connection, receipt_id, round_ + 1, now)
+
+    paper_levels.complete(context, receipts.signed(receipt_id), before, round_, now, keep=keep)

@@ -8,7 +8,7 @@ came for has one already.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from dataclasses import replace as changed
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -25,11 +25,11 @@ from gateway.domain.receipt import (
     receipt_number,
     series_of,
 )
-from gateway.service import sealed
+from gateway.service import paper_levels, sealed
 from gateway.service.cases import VIETNAM, Caller
 from gateway.service.context import Context
-from gateway.store import alarms, jobs, obligations, spine
 from gateway.store import cases as case_store
+from gateway.store import obligations, spine
 from gateway.store import payments as payment_store
 from gateway.store import receipts as store
 
@@ -61,7 +61,7 @@ def print_paper(context: Context, payment_id: str, receipt: store.Receipt, now: 
             payment = payment_store.find(connection, payment_id)
             assert payment is not None
             if paper.missing:
-                complete_later(context, connection, receipt.id, 0, now)
+                paper_levels.complete_later(context, connection, signed(receipt.id), 0, now)
             tell(
                 connection, payment, receipt, "receipt.issued", now, to_state=ReceiptState.ISSUED, data=papers
             )
@@ -99,19 +99,9 @@ def tell(
     )
 
 
-def complete_later(
-    context: Context, connection: Connection, receipt_id: str, round_: int, now: datetime
-) -> None:
-    """Put down the next try to bring a paper to the level that is wanted, by schedule; an alarm after the last."""
-    delays = context.schedules.query_s
-    if round_ >= len(delays):
-        alarms.raise_alarm(
-            connection, "paper_incomplete", receipt_id, "no time-stamp or no revocation answer"
-        )
-        return
-    args = {"receipt_id": receipt_id, "round": round_}
-    at = now + timedelta(seconds=delays[round_])
-    jobs.put(connection, "complete_paper", subject=receipt_id, args=args, at=at)
+def signed(receipt_id: str) -> paper_levels.Signed:
+    """A receipt as a paper that may lack a level."""
+    return paper_levels.Signed("receipt_id", receipt_id)
 
 
 def _numbered(context: Context, payment_id: str, now: datetime) -> store.Receipt | None:

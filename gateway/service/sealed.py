@@ -35,6 +35,7 @@ ANSWERS = "cases.answers"
 PAYER = "payments.payer"
 RECIPIENT = "deliveries.recipient"
 FACTS = "receipts.facts"
+PAPER = "case_papers.facts"
 WEBHOOK_SECRET = "webhook_endpoints.secret"  # noqa: S105 - the name of a column
 MEMO = "statement_lines.memo"
 PHONE = "cases.phone"

@@ -1,22 +1,24 @@
 """How a thing looks to portals: public states, whole VND, times with offset, and links for what is allowed now."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from gateway.domain import case as case_rules
 from gateway.domain import payment as payment_rules
 from gateway.domain import refund as refund_rules
-from gateway.domain.case import AGENCY_EVENTS, NATIONAL, CaseState
+from gateway.domain.case import AGENCY_EVENTS, IN_WORK, NATIONAL, CaseState
 from gateway.domain.delivery import PUBLIC as PUBLIC_DELIVERY
 from gateway.domain.delivery import TERMINAL as DELIVERY_ENDS
 from gateway.domain.delivery import DeliveryState
+from gateway.domain.form import KINDS
 from gateway.domain.machine import allowed, terminal
 from gateway.domain.payment import PaymentEvent, PaymentState
 from gateway.domain.published import PUBLISHED
 from gateway.domain.refund import RefundState
 from gateway.service.cases import VIETNAM
 from gateway.service.context import Context
+from gateway.store.case_papers import CasePaper
 from gateway.store.cases import Case, Document
 from gateway.store.deliveries import Delivery
 from gateway.store.payments import Payment
@@ -109,6 +111,10 @@ def case(
         links["submit"] = f"{base}/submit"
     if set(possible) & AGENCY_EVENTS:
         links["transitions"] = f"{base}/transitions"
+    if state in IN_WORK:
+        links["extensions"] = f"{base}/extensions"
+    if shown.submitted_at is not None:
+        links["papers"] = f"{base}/papers"
     code, words = NATIONAL.get(state, (None, None))
     return {
         "case_code": shown.case_code,
@@ -124,7 +130,7 @@ def case(
         "owed_vnd": owed_vnd,
         "documents": [_document(each) for each in documents],
         "due_on": None if shown.due_on is None else shown.due_on.isoformat(),
-        "due_reason": _due_reason(shown, procedure.working_days),
+        "due_reason": _due_reason(shown, procedure.working_days, timeline),
         "submission_receipt": shown.submission_receipt,
         "created_at": moment(shown.created_at),
         "submitted_at": moment(shown.submitted_at),
@@ -135,9 +141,33 @@ def case(
     }
 
 
-def _due_reason(shown: Case, working_days: int) -> str | None:
+def case_paper(context: Context, shown: CasePaper) -> dict[str, Any]:
+    kind = KINDS[shown.form]
+    return {
+        "id": shown.id,
+        "form": shown.form,
+        "title": kind.title,
+        "title_en": kind.title_en,
+        "number": shown.number,
+        "issued_at": moment(shown.made_at),
+        "level": shown.level,
+        "pdf_sha256": shown.pdf_sha256,
+        "json_sha256": shown.json_sha256,
+        "version": shown.version,
+        "links": {
+            "self": f"{context.public_url}/v1/cases/{shown.case_code}/papers/{shown.id}",
+            "case": f"{context.public_url}/v1/cases/{shown.case_code}",
+        },
+    }
+
+
+def _due_reason(shown: Case, working_days: int, timeline: list[Event]) -> str | None:
     if shown.accepted_at is None:
         return None
+    moved = next((event.data for event in reversed(timeline) if event.type == "case.extended"), None)
+    if moved is not None:
+        was = date.fromisoformat(str(moved["was_due_on"])).strftime("%d/%m/%Y")
+        return f"gia hạn, ngày hẹn trước là {was}: {moved['reason']}"
     day = shown.accepted_at.astimezone(VIETNAM).strftime("%d/%m/%Y")
     return f"{working_days} ngày làm việc kể từ ngày tiếp nhận {day}"
 

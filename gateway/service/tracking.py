@@ -7,11 +7,17 @@ from datetime import datetime, timedelta
 
 from gateway.domain.case import CaseState
 from gateway.domain.codes import parse_case_code
-from gateway.domain.errors import Malformed
+from gateway.domain.errors import Malformed, NotFound
+from gateway.domain.form import KINDS
 from gateway.domain.published import PUBLISHED
-from gateway.service import sealed
+from gateway.domain.receipt import ReceiptState
+from gateway.service import case_papers, evidence, sealed
+from gateway.service.cases import Caller
 from gateway.service.context import Context
+from gateway.store import case_papers as paper_store
 from gateway.store import cases as store
+from gateway.store import payments as payment_store
+from gateway.store import receipts as receipt_store
 from gateway.store import spine, tries
 
 LARGEST_NUMBER_OF_TRIES = 5
@@ -30,6 +36,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "case.supplement_required": ("Cần bổ sung giấy tờ", "More documents are needed"),
     "case.fee_due": ("Cần nộp phí, lệ phí", "A fee is to be paid"),
     "case.fees_changed": ("Phí, lệ phí đã được tính lại", "The fees were set anew"),
+    "case.extended": (
+        "Cơ quan xin lỗi và hẹn lại ngày trả kết quả",
+        "The agency apologised and named a new day for the result",
+    ),
     "payment.repriced": ("Số tiền cần nộp đã thay đổi", "The sum to pay has changed"),
     "case.withdrawn": ("Đã rút hồ sơ", "The case was withdrawn"),
     "case.stopped": ("Dừng xử lý hồ sơ", "The case was stopped"),
@@ -65,6 +75,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "receipt.replaced": (
         "Biên lai đã được thay bằng biên lai khác",
         "Another receipt took the place of the receipt",
+    ),
+    "paper.issued": ("Đã cấp văn bản", "A paper was issued"),
+    "paper.completed": (
+        "Chữ ký số của văn bản đã được bổ sung để kiểm tra được lâu dài",
+        "The signature of a paper was completed, so that it can be checked for long",
     ),
     "delivery.ordered": ("Bưu điện đã nhận yêu cầu trả kết quả", "The post has taken the delivery order"),
     "delivery.moved": ("Bưu gửi đang trên đường", "The parcel is on its way"),
@@ -119,6 +134,74 @@ class Found:
     too_many: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class IssuedPaper:
+    """A paper of the case: of the `papers` by its id, or of the `receipts` by its number."""
+
+    kind: str
+    id: str
+    at: datetime
+    vi: str
+    en: str
+
+
+def papers(context: Context, case: store.Case) -> list[IssuedPaper]:
+    """The official papers and the receipts that hold, newest first."""
+    with context.engine.connect() as connection:
+        made = paper_store.made_of_case(connection, case.case_code)
+        receipts = receipt_store.of_case(connection, case.case_code)
+    found = [
+        IssuedPaper("papers", each.id, each.made_at, *_title(each.form, each.number))
+        for each in made
+        if each.made_at is not None
+    ]
+    found += [
+        IssuedPaper(
+            "receipts",
+            each.receipt_number,
+            each.issued_at,
+            f"Biên lai số {each.receipt_number}",
+            f"Receipt {each.receipt_number}",
+        )
+        for each in receipts
+        if each.state == ReceiptState.ISSUED and each.issued_at is not None
+    ]
+    return sorted(found, key=lambda each: each.at, reverse=True)
+
+
+def _title(form: str, number: int = 1) -> tuple[str, str]:
+    kind = KINDS[form]
+    if number == 1:
+        return kind.title, kind.title_en
+    return f"{kind.title} (lần {number})", f"{kind.title_en} (no. {number})"
+
+
+def paper(context: Context, case: store.Case, paper_id: str) -> bytes:
+    """The PDF of a paper of the case. Raises `NotFound`."""
+    return case_papers.content(context, _as_its_portal(case), case.case_code, paper_id, "pdf")
+
+
+def receipt(context: Context, case: store.Case, number: str) -> bytes:
+    """The PDF of a receipt of the case that holds. Raises `NotFound`."""
+    with context.engine.connect() as connection:
+        found = receipt_store.by_number(connection, number)
+        payment = None if found is None else payment_store.find(connection, found.payment_id)
+    holds = found is not None and found.state == ReceiptState.ISSUED and found.pdf_sha256 is not None
+    if found is None or not holds or payment is None or payment.case_code != case.case_code:
+        raise NotFound("this case has no such receipt")
+    return context.files.get(str(found.pdf_sha256))
+
+
+def evidence_of(context: Context, case: store.Case, *, with_person: bool, now: datetime) -> bytes:
+    """The container of the case. Raises `Forbidden` until its events are sealed."""
+    return evidence.container(context, _as_its_portal(case), case.case_code, with_person=with_person, now=now)
+
+
+def _as_its_portal(case: store.Case) -> Caller:
+    """Who has the case's link may read of it what its portal may."""
+    return Caller(case.portal_id, case.agency_code, "citizen")
+
+
 def steps(context: Context, case: store.Case) -> list[Step]:
     """What happened, oldest first."""
     with context.engine.connect() as connection:
@@ -128,6 +211,9 @@ def steps(context: Context, case: store.Case) -> list[Step]:
 
 def _words(event: spine.Event) -> tuple[str, str]:
     """A part that came means another thing when nothing more was asked for, or when it completed what was missing."""
+    if event.type == "paper.issued":
+        vi, en = _title(str(event.data["form"]))
+        return f"Đã cấp: {vi}", f"Issued: {en}"
     return PART_WORDS.get((event.type, event.to_state), WORDS[event.type])
 
 

@@ -93,6 +93,19 @@ def _first(connection: Connection, query: Any, portal_id: str | None, *, lock: b
     return None if row is None else Case(**row)
 
 
+def received_between(
+    connection: Connection, agency_code: str, begins: datetime, ends: datetime, *, limit: int
+) -> Sequence[Case]:
+    """The cases that an agency took in from `begins` on and before `ends`, in that order."""
+    query = (
+        select(*_COLUMNS)
+        .where(cases.c.agency_code == agency_code, cases.c.accepted_at >= begins, cases.c.accepted_at < ends)
+        .order_by(cases.c.accepted_at, cases.c.case_code)
+        .limit(limit)
+    )
+    return [Case(**row) for row in connection.execute(query).mappings()]
+
+
 def sealed_applicant(connection: Connection, case_code: str) -> bytes:
     query = select(cases.c.applicant_sealed).where(cases.c.case_code == case_code)
     return bytes(connection.execute(query).scalar_one())

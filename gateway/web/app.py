@@ -10,7 +10,7 @@ from apiflask.exceptions import HTTPError
 from flask import Response, g, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
-from gateway.web import auth, described, pay, plain, problems, proof_log, verify
+from gateway.web import auth, described, pay, plain, problems, proof_log, track, verify
 from gateway.web.api import cases, catalogue, deliveries, payments, refunds, webhooks
 from gateway.web.callbacks import Callbacks
 from gateway.web.context import Web, rule, web
@@ -49,6 +49,7 @@ def create_app(given: Web) -> APIFlask:
         app.register_blueprint(module.blueprint)
     app.register_blueprint(plain.blueprint)
     app.register_blueprint(pay.blueprint)
+    app.register_blueprint(track.blueprint)
     app.register_blueprint(verify.blueprint)
     app.register_blueprint(proof_log.blueprint)
     app.wsgi_app = Callbacks(app.wsgi_app, given)  # type: ignore[method-assign]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flask import current_app, request
+from werkzeug.exceptions import UnsupportedMediaType
 
 from gateway.ports import InboundMessage
 from gateway.service.context import Context
@@ -33,6 +34,15 @@ def web() -> Web:
     found = current_app.extensions["cong4"]
     assert isinstance(found, Web)
     return found
+
+
+FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+
+
+def forms_only() -> None:
+    """Before each request of the citizen's pages. Raises `UnsupportedMediaType` for what no form of theirs sends."""
+    if request.method == "POST" and request.mimetype not in FORMS:
+        raise UnsupportedMediaType("a form of these pages is asked for")
 
 
 def rule() -> str:

@@ -82,6 +82,7 @@ MORE: Mapping[tuple[str, str], tuple[int, ...]] = {
     ("post", "/v1/cases"): (404, 409),
     ("post", "/v1/cases/{case_code}/submit"): (409, 422),
     ("post", "/v1/cases/{case_code}/transitions"): (409,),
+    ("post", "/v1/cases/{case_code}/extensions"): (409,),
     ("put", "/v1/cases/{case_code}/documents/{document_code}"): (409,),
     ("put", "/v1/cases/{case_code}/result"): (409,),
     ("post", "/v1/payments"): (404, 409),

@@ -1,4 +1,4 @@
-"""The citizen's pages: choose and pay, see what became of it, follow the case.
+"""The citizen's pages: choose and pay, and see what became of it.
 
 No script is needed: a page that waits reloads itself, until it is asked to stop (WCAG 2.2, 2.2.1). What is told is
 true: while we wait it says that we wait, and asks for no money; another way to pay is one link away.
@@ -6,16 +6,13 @@ true: while we wait it says that we wait, and asks for no money; another way to 
 
 from dataclasses import dataclass
 from io import BytesIO
-from ipaddress import ip_address
 
 import segno
 from apiflask import APIBlueprint
 from flask import redirect, render_template, request
-from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.wrappers import Response
 
 from gateway.domain import payment as rules
-from gateway.domain.case import NATIONAL, CaseState
 from gateway.domain.errors import (
     Forbidden,
     GatewayError,
@@ -28,20 +25,16 @@ from gateway.domain.errors import (
 from gateway.domain.machine import allowed
 from gateway.domain.money import format_vnd
 from gateway.domain.payment import PaymentEvent, PaymentState, PublicPayment
-from gateway.service import reports, routing, tracking, tries
+from gateway.service import reports, routing, tries
 from gateway.service.attempts import Guest
-from gateway.service.cases import VIETNAM
-from gateway.store import cases as case_store
 from gateway.store import payments as store
 from gateway.store import receipts as receipt_store
 from gateway.web import ways
-from gateway.web.context import web
+from gateway.web.context import forms_only, web
 
 blueprint = APIBlueprint("pay", __name__, enable_openapi=False)
 
 WAIT_S = 10
-TOO_MANY_S = int(tracking.TRIES_WINDOW.total_seconds())
-FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +105,7 @@ PART_RECEIVED = Wording(
 assert set(WORDS) == set(PublicPayment), "every public state is put in words"
 
 
-@blueprint.before_request
-def _forms_only() -> None:
-    if request.method == "POST" and request.mimetype not in FORMS:
-        raise UnsupportedMediaType("a form of these pages is asked for")
+blueprint.before_request(forms_only)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,52 +235,3 @@ def come_back(provider: str, token: str) -> Response:
         raise NotFound("no payment provider has this name")
     reports.look_first(shared, payment.id)
     return redirect(f"/pay/{payment.token}", 303)
-
-
-@blueprint.get("/track/<token>")
-def track(token: str) -> str:
-    """The timeline of a case, by its unguessable link."""
-    with web().context.engine.connect() as connection:
-        case = case_store.find_by_token(connection, token)
-    if case is None:
-        raise NotFound("no case has this link")
-    return _timeline(case)
-
-
-@blueprint.route("/track", methods=["GET", "POST"])
-def ask_track() -> tuple[str, int] | tuple[str, int, dict[str, str]]:
-    """By case code and the last four digits of the phone number given, with a limit on tries."""
-    if request.method != "POST":  # HEAD too: looking is no try
-        return render_template("track_form.html", problem=None), 200
-    shared = web().context
-    code, digits = request.form.get("case_code", ""), request.form.get("phone", "").strip()
-    outcome = tracking.look_up(shared, code, digits, _address(), shared.clock())
-    if outcome.case is not None:
-        return _timeline(outcome.case), 200
-    if outcome.too_many:
-        problem = "Đã thử quá nhiều lần, xin chờ 15 phút. / Too many tries, please wait 15 minutes."
-        return render_template("track_form.html", problem=problem), 429, {"Retry-After": str(TOO_MANY_S)}
-    problem = "Mã hồ sơ hoặc số điện thoại không khớp. / The case code or the phone number does not fit."
-    return render_template("track_form.html", problem=problem), 404
-
-
-def _address() -> str | None:
-    """Who asks; None for an address of our own side: it is a proxy's, and stands for everybody."""
-    try:
-        asks = ip_address(request.remote_addr or "")
-    except ValueError:
-        return None
-    return str(asks) if asks.is_global else None
-
-
-def _timeline(case: case_store.Case) -> str:
-    shared = web().context
-    state = CaseState(case.state)
-    return render_template(
-        "track.html",
-        case=case,
-        procedure=shared.procedures[case.procedure_code],
-        state_words=NATIONAL[state][1] if state in NATIONAL else "Bản nháp, chưa nộp",
-        steps=[(step.at.astimezone(VIETNAM), step.vi, step.en) for step in tracking.steps(shared, case)],
-        next_step=tracking.next_step(state),
-    )

@@ -9,7 +9,7 @@ import pytest
 from api_wire import Reply, uploaded
 from api_world import FEE_VND, PAPERS, PROCEDURE, World, fingerprint_of_world
 
-from gateway.service import sealing, webhooks
+from gateway.service import case_papers, sealing, webhooks
 from gateway.store import receipts, spine
 
 pytestmark = pytest.mark.service
@@ -27,6 +27,7 @@ class Things:
     delivery: str
     endpoint: str
     event: str
+    paper: str
 
 
 Target = Callable[[Things], str]
@@ -35,6 +36,8 @@ Body = Callable[[World, Things], Any]
 READS: dict[str, Target] = {
     "GET /v1/cases/<case_code>": lambda own: f"/v1/cases/{own.case}",
     "GET /v1/cases/<case_code>/evidence": lambda own: f"/v1/cases/{own.case}/evidence",
+    "GET /v1/cases/<case_code>/papers": lambda own: f"/v1/cases/{own.case}/papers",
+    "GET /v1/cases/<case_code>/papers/<paper_id>": lambda own: f"/v1/cases/{own.case}/papers/{own.paper}",
     "GET /v1/payments/<payment_id>": lambda own: f"/v1/payments/{own.payment}",
     "GET /v1/payments/<payment_id>/receipt": lambda own: f"/v1/payments/{own.payment}/receipt",
     "GET /v1/refunds/<refund_id>": lambda own: f"/v1/refunds/{own.refund}",
@@ -70,6 +73,14 @@ WRITES: dict[str, tuple[Target, Body]] = {
     "POST /v1/cases/<case_code>/fees": (
         lambda own: f"/v1/cases/{own.case}/fees",
         lambda world, _: {"reference": world.fresh("fe"), "lines": FEES, "reason": "set anew"},
+    ),
+    "POST /v1/cases/<case_code>/extensions": (
+        lambda own: f"/v1/cases/{own.case}/extensions",
+        lambda world, _: {
+            "reference": world.fresh("ex"),
+            "reason": "later",
+            "new_due_on": datetime.now(UTC).date().isoformat(),
+        },
     ),
     "PUT /v1/cases/<case_code>/documents/<document_code>": (
         lambda own: f"/v1/cases/{own.draft}/documents/to-khai",
@@ -139,6 +150,8 @@ def own(world: World, case_code: str) -> Things:
         receipts.issue(
             connection, paper, papers={"pdf_sha256": pdf, "json_sha256": pdf}, now=datetime.now(UTC)
         )
+    papers = world.rows("SELECT id FROM case_papers WHERE case_code = :c", c=case_code)
+    case_papers.issue(world.house.context, papers[0].id, datetime.now(UTC))
     while sealing.seal(world.house.context, datetime.now(UTC)):
         pass
     return Things(
@@ -150,6 +163,7 @@ def own(world: World, case_code: str) -> Things:
         delivery=delivery["id"],
         endpoint=endpoint["id"],
         event=f"evt_{event.id}",
+        paper=papers[0].id,
     )
 
 

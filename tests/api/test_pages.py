@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 from api_callbacks import Vnpay
+from api_papers import with_papers
 from api_wire import JSON, Reply
 from api_world import FEE_VND, PERSON, World, but_for_the_schedule, fingerprint_of_world
 
@@ -235,13 +236,14 @@ def test_coming_back_from_a_provider_shows_and_never_decides(world: World, case_
 
 def test_no_page_changes_anything_by_being_looked_at(world: World, case_code: str) -> None:
     payment, _ = world.started(case_code, "vnpay")
-    track = world.ask("GET", f"/v1/cases/{case_code}").json["links"]["track"].partition("/track/")[2]
+    papered = with_papers(world)
     before, tries = but_for_the_schedule(world), world.one("SELECT count(*) AS many FROM track_tries").many
     known = {"provider": "vnpay", "token": pay_target(payment)}
     for rule in world.app.url_map.iter_rules():
         if "GET" in rule.methods and not rule.rule.startswith(("/v1/", "/callbacks/", "/static/", "/log/")):
-            token = track if rule.rule.startswith("/track") else known["token"]
+            token = papered.token if rule.rule.startswith("/track") else known["token"]
             target = re.sub(r"<provider>", "vnpay", rule.rule).replace("<token>", token)
+            target = target.replace("<paper_id>", papered.papers[0]).replace("<number>", papered.receipt)
             for method in ("GET", "HEAD"):
                 wanted = {404} if target.endswith("/qr.svg") else {200, 303}
                 assert world.plain(method, target).status in wanted, target

@@ -504,3 +504,15 @@ def test_a_failed_job_is_listed_and_put_down_again(connection: Connection, run: 
             "scheduled_at": None,
         }
     ] == json.loads(run("jobs", "list", "--json"))["jobs"]
+
+
+def test_the_book_of_an_agency_is_written_for_its_owner_only(
+    connection: Connection, run: Run, tmp_path: Path
+) -> None:
+    out = tmp_path / "so-theo-doi.pdf"
+    asked = ("book", "--agency", "H28", "--from", "2026-11-01", "--to", "2026-11-30", "--out")
+    assert str(out) in run(*asked, str(out))
+    assert out.read_bytes().startswith(b"%PDF")
+    assert 0o600 == out.stat().st_mode & 0o777
+    assert "H99" in run.fails("book", "--agency", "H99", *asked[3:], str(out))
+    assert "so-theo-doi" in run.fails(*asked, str(tmp_path / "nowhere" / "so-theo-doi.pdf"))

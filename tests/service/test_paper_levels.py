@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.serialization import (
 from service_refunds import paid
 from service_world import AGENCY, NOW, World, opened_world
 
+from gateway import jobs
 from gateway.config import Settings
 from gateway.domain.errors import Misconfigured
-from gateway.service import evidence, receipt_changes, receipts, sealing
+from gateway.service import case_papers, evidence, receipt_changes, receipts, sealing
 from gateway.store import log as log_store
 from gateway.wiring import now, open_house
 from sandbox.pki import PkiFault, PkiServer, Service
@@ -95,7 +96,10 @@ def everybody_is_up(pki: PkiServer) -> None:
 
 
 def level_of(town: World, pki: PkiServer, payment_id: str) -> Level:
-    pdf = receipts.paper_of(town.context, town.caller, payment_id, "pdf")
+    return signed_level(receipts.paper_of(town.context, town.caller, payment_id, "pdf"), pki)
+
+
+def signed_level(pdf: bytes, pki: PkiServer) -> Level:
     root = (x509.load_der_x509_certificate(pki.pki.certificate("root")),)
     verdict = validate(pdf, CertificateTrust(Roots(national=root, stamping=root)), at=today())
     assert verdict.intact
@@ -145,6 +149,63 @@ def test_x30_papers_and_log_go_on_while_the_authority_is_down_for_five_hours(
     assert ["receipt.issued", "receipt.completed"] == town.types(receipt_id)
     assert Level.B_LTA == level_of(town, pki, payment_id)
     assert sealing.stamp(town.context, NOW)
+
+
+def form(town: World) -> tuple[str, str]:
+    """A case and its submission receipt, which was just made."""
+    case_code = town.case()
+    paper_id = str(town.one("SELECT id FROM case_papers WHERE case_code = :c", c=case_code))
+    case_papers.issue(town.context, paper_id, now())
+    return case_code, paper_id
+
+
+def pdf_of(town: World, case_code: str, paper_id: str) -> bytes:
+    return case_papers.content(town.context, town.caller, case_code, paper_id, "pdf")
+
+
+def test_a_form_has_the_level_that_is_wanted_at_once(town: World, pki: PkiServer) -> None:
+    case_code, paper_id = form(town)
+    (paper,) = case_papers.listed(town.context, town.caller, case_code)
+    assert ("B-LTA", [], 1) == (paper.level, town.jobs("complete_paper", paper_id), paper.version)
+    assert Level.B_LTA == signed_level(pdf_of(town, case_code, paper_id), pki)
+
+
+def test_a_form_is_issued_while_the_authority_is_down_and_completed_by_the_same_job(
+    town: World, pki: PkiServer
+) -> None:
+    pki.control(Service.TSA, PkiFault.DOWN)
+    case_code, paper_id = form(town)
+    (paper,) = case_papers.listed(town.context, town.caller, case_code)
+    assert "B-B" == paper.level
+    before = pdf_of(town, case_code, paper_id)
+    ((args, _),) = town.jobs("complete_paper", paper_id)
+    assert {"paper_id": paper_id, "round": 0} == args
+    app = jobs.make_app(town.house.database_url)
+    jobs.register(app, replace(town.context, clock=today))
+    app.tasks["complete_paper"].func(**args)
+    assert (before, ["paper.issued"]) == (pdf_of(town, case_code, paper_id), town.types(paper_id))
+    assert [0, 1] == [args["round"] for args, _ in town.jobs("complete_paper", paper_id)]
+    pki.control(Service.TSA, PkiFault.NONE)
+    app.tasks["complete_paper"].func(paper_id=paper_id, round=1)
+    (paper,) = case_papers.listed(town.context, town.caller, case_code)
+    assert ("B-LTA", 2) == (paper.level, paper.version)
+    assert [
+        ("paper.issued", "planned", "issued", 1),
+        ("paper.completed", "issued", "issued", 2),
+    ] == town.spine(paper_id)
+    assert Level.B_LTA == signed_level(pdf_of(town, case_code, paper_id), pki)
+    app.tasks["complete_paper"].func(paper_id=paper_id, round=2)
+    assert 2 == len(town.spine(paper_id)), "what is complete is not told again"
+
+
+def test_when_the_schedule_is_used_up_a_person_is_told_of_a_form_that_lacks_a_level(
+    town: World, pki: PkiServer
+) -> None:
+    pki.control(Service.TSA, PkiFault.DOWN)
+    _, paper_id = form(town)
+    last = len(town.context.schedules.query_s) - 1
+    case_papers.complete(town.context, paper_id, last, now())
+    assert ["paper_incomplete"] == town.alarms(paper_id)
 
 
 def test_a_completed_receipt_is_the_one_that_a_container_proves(town: World, pki: PkiServer) -> None:

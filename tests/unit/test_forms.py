@@ -17,7 +17,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from gateway import forms
 from gateway.domain.errors import Malformed
 from gateway.domain.form import Form, case_code_of
-from gateway.domain.form_parts import MAX_TEXT_CHARS, Fee, FeeKind, PaperItem
+from gateway.domain.form_parts import MAX_TEXT_CHARS, Fee, FeeKind, Office, PaperItem
 from gateway.forms import FormPress, form_json, render_form
 from gateway.typeset import TEMPLATES
 from signing.certificates import ensure_certificate
@@ -208,6 +208,17 @@ def test_each_form_has_the_head_of_a_vietnamese_document(form: Form) -> None:
     if form.KIND.code.isdigit():
         expected.append(f"Mẫu số {form.KIND.code}, Thông tư 03/2025/TT-VPCP, Phụ lục I")
     assert [] == [text for text in expected if squeezed(text) not in found]
+
+
+@EVERY_FORM
+def test_what_an_office_does_not_tell_is_left_out(form: Form) -> None:
+    office = Office(authority="", unit=sample.OFFICE.unit, code=sample.OFFICE.code)
+    bare = dataclasses.replace(form, head=dataclasses.replace(form.head, office=office))
+    found = printed(render_form(bare))
+    assert squeezed("Hỏi: " + sample.OFFICE.unit + ". Văn bản điện tử") in found
+    told = [each for each in ("Whom to ring", "số điện thoại", "Hòa Bình, ngày") if squeezed(each) in found]
+    assert [] == told
+    assert squeezed("ngày 24 tháng 11 năm 2026") in found
 
 
 @EVERY_FORM

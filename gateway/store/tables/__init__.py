@@ -11,6 +11,7 @@ from gateway.store.tables.finance import day_closes, ledger, matches, statement_
 from gateway.store.tables.inbound import alarms, calls, cursors, events, inbox, nonces, portal_keys, portals
 from gateway.store.tables.legal import legal_receipts
 from gateway.store.tables.log import checkpoints, leaves, log_tiles, salts
+from gateway.store.tables.papers import case_papers
 from gateway.store.tables.payments import attempts, obligations, payments, receipt_series, receipts, refunds
 from gateway.store.tables.providers import provider_health
 from gateway.store.tables.webhooks import webhook_attempts, webhook_endpoints, webhook_messages
@@ -21,6 +22,7 @@ __all__ = [
     "calls",
     "case_counters",
     "case_documents",
+    "case_papers",
     "case_transitions",
     "cases",
     "checkpoints",

@@ -3,17 +3,26 @@
 import base64
 import hashlib
 import hmac
+from collections.abc import Mapping
 from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, request
 
 from gateway.domain.errors import Malformed
-from gateway.service import cases, evidence, fee_changes, results, show
+from gateway.service import case_papers, cases, evidence, extensions, fee_changes, results, show
 from gateway.service.cases import Caller
 from gateway.store import cases as store
 from gateway.store import spine
-from gateway.web.api.models import CaseIn, CaseOut, DocumentOut, FeesIn, TransitionIn
+from gateway.web.api.models import (
+    CaseIn,
+    CaseOut,
+    CasePapersOut,
+    DocumentOut,
+    ExtensionIn,
+    FeesIn,
+    TransitionIn,
+)
 from gateway.web.auth import caller
 from gateway.web.context import web
 
@@ -27,6 +36,11 @@ EVIDENCE_ANSWERS: dict[int | str, Any] = {
         "content": {CONTAINER: {"schema": {"type": "string", "format": "binary"}}},
     }
 }
+PAPER_KINDS: Mapping[str, Any] = {
+    "application/pdf": {"schema": {"type": "string", "format": "binary"}},
+    "application/json": {"schema": {"type": "object"}},
+}
+PAPER_ANSWERS: dict[int | str, Any] = {200: {"description": "The paper", "content": dict(PAPER_KINDS)}}
 
 
 def _shown(who: Caller, case_code: str) -> dict[str, object]:
@@ -83,6 +97,36 @@ def transition(case_code: str, wanted: TransitionIn) -> dict[str, object]:
     who, shared = caller("cases:write"), web().context
     cases.transition(shared, who, case_code, wanted.model_dump(), shared.clock())
     return _shown(who, case_code)
+
+
+@blueprint.post("/<case_code>/extensions")
+@blueprint.input(ExtensionIn, arg_name="wanted")
+@blueprint.output(CaseOut)
+def extend(case_code: str, wanted: ExtensionIn) -> dict[str, object]:
+    """A later day for the result, with the agency's apology (form 04)."""
+    who, shared = caller("cases:write"), web().context
+    extensions.extend(shared, who, case_code, wanted.model_dump(), shared.clock())
+    return _shown(who, case_code)
+
+
+@blueprint.get("/<case_code>/papers")
+@blueprint.output(CasePapersOut)
+def list_papers(case_code: str) -> dict[str, object]:
+    """The official papers of the case, newest first, at most 500."""
+    shared = web().context
+    found = case_papers.listed(shared, caller("read"), case_code)
+    return {"papers": [show.case_paper(shared, each) for each in found]}
+
+
+@blueprint.get("/<case_code>/papers/<paper_id>")
+@blueprint.doc(responses=PAPER_ANSWERS)
+def get_paper(case_code: str, paper_id: str) -> Response:
+    """An official paper as signed PDF, or the facts of it as canonical JSON, by Accept."""
+    kind = request.accept_mimetypes.best_match(list(PAPER_KINDS), default="application/pdf")
+    content = case_papers.content(
+        web().context, caller("read"), case_code, paper_id, kind.removeprefix("application/")
+    )
+    return Response(content, content_type=kind)
 
 
 @blueprint.post("/<case_code>/fees")

@@ -3,9 +3,11 @@
 Strict: no unknown fields, no number in a string, no float where a whole number of VND is meant.
 """
 
+import re
+from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
 _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 """Never part of a line: controls, line ends, and the marks that turn the direction of what is read after them."""
@@ -36,6 +38,15 @@ WebhookSecret = Annotated[str, StringConstraints(max_length=120, pattern=r"^whse
 EventType = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z_.*]+$")]
 Vnd = Annotated[int, Field(ge=1, le=LARGEST_VND)]
 FreeVnd = Annotated[int, Field(ge=0, le=LARGEST_VND)]
+
+
+def _written_as_a_day(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        raise ValueError("a day is written YYYY-MM-DD")
+    return value
+
+
+Day = Annotated[date, Field(strict=False), BeforeValidator(_written_as_a_day)]
 
 
 class Strict(BaseModel):
@@ -86,6 +97,20 @@ class CaseIn(Strict):
         return answers
 
 
+class SupplementIn(Strict):
+    """A document of the procedure that is to be given or mended, and why."""
+
+    code: Code
+    reason: Annotated[Text, Field(max_length=1000)]
+
+
+class OfficialIn(Strict):
+    """Who of the agency decided: stands on the official paper, and nowhere else."""
+
+    name: Line
+    title: OptionalLine = ""
+
+
 class TransitionIn(Strict):
     """What the agency decides. The same reference again is answered as the first time."""
 
@@ -102,6 +127,24 @@ class TransitionIn(Strict):
         "finish",
     ]
     reason: Text | None = None
+    supplement: Annotated[list[SupplementIn], Field(max_length=100)] = []
+    official: OfficialIn | None = None
+
+    @field_validator("supplement")
+    @classmethod
+    def _each_document_once(cls, supplement: list[SupplementIn]) -> list[SupplementIn]:
+        if len({each.code for each in supplement}) != len(supplement):
+            raise ValueError("a document is asked for twice")
+        return supplement
+
+
+class ExtensionIn(Strict):
+    """A later day for the result. The same reference again is answered as the first time."""
+
+    reference: Reference
+    reason: Text
+    new_due_on: Day
+    official: OfficialIn | None = None
 
 
 class PaymentLineIn(Strict):
@@ -303,6 +346,26 @@ class DocumentOut(Shown):
     code: str
     sha256: str
     size_bytes: int
+
+
+class CasePaperOut(Shown):
+    """`form` is `submission`, or the number of TT 03/2025/TT-VPCP; `number` counts its form within the case."""
+
+    id: str
+    form: str
+    title: str
+    title_en: str
+    number: int
+    issued_at: str
+    level: str
+    pdf_sha256: str
+    json_sha256: str
+    version: int
+    links: dict[str, str]
+
+
+class CasePapersOut(Shown):
+    papers: list[CasePaperOut]
 
 
 class EndpointOut(Shown):

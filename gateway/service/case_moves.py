@@ -1,0 +1,165 @@
+"""How a case moves: its state, the times that follow, its event, and the official papers that this makes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from gateway.domain.case import IN_WORK, NATIONAL, TABLE, CaseEvent, CaseState
+from gateway.domain.deadline import due
+from gateway.domain.deadline_parts import Term
+from gateway.domain.errors import Forbidden
+from gateway.domain.machine import sources, step
+from gateway.service import paper_facts
+from gateway.service.context import Context
+from gateway.service.idempotency import fingerprint
+from gateway.service.paper_facts import Cause, Said
+from gateway.store import cases as store
+from gateway.store import spine
+
+VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
+EXTENSION = "extension"
+"""What stands for the event in the fingerprint of an extension, whose references are those of decisions."""
+LATER = frozenset({"supplement", "official"})
+"""What a decision may say since a later release: a replay from before has the fingerprint that it had then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The portal that asks, and what its key may do."""
+
+    portal_id: str
+    agency_code: str
+    cause: str
+
+
+def print_of(wanted: Mapping[str, Any]) -> str:
+    """The fingerprint of what an agency decides; what came with later releases is no part of it until it is told."""
+    return fingerprint({name: value for name, value in wanted.items() if value or name not in LATER})
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is said of a move: on the spine, and on the paper that it makes."""
+
+    data: Mapping[str, Any] = field(default_factory=dict)
+    said: Said = field(default_factory=Said)
+
+
+def _dates(context: Context, case: store.Case, to_state: CaseState, now: datetime) -> dict[str, Any]:
+    """The times that a move sets. The first one into work is the reception, by whichever event it comes."""
+    if to_state is CaseState.RESULT_READY:
+        return {"finished_at": now}
+    if to_state in IN_WORK and case.accepted_at is None:
+        term = Term.of_working_days(context.procedures[case.procedure_code].working_days)
+        promised = due(now, term, context.calendar.of(case.agency_code))
+        return {"accepted_at": now, "due_on": promised.on}
+    return {}
+
+
+def hand_over(connection: Connection, case_code: str, cause: str, handed_over_at: datetime) -> None:
+    """The result is in the citizen's hands, by proof: result_ready becomes result_delivered, where it can."""
+    case = store.find(connection, case_code, lock=True)
+    assert case is not None
+    if (CaseState(case.state), CaseEvent.DELIVER) in TABLE:
+        caller, values = Caller(case.portal_id, case.agency_code, cause), {"handed_over_at": handed_over_at}
+        _move(connection, case, caller, CaseEvent.DELIVER, handed_over_at, values=values, actor="gateway")
+
+
+def fee_paid(context: Context, connection: Connection, case_code: str, cause: str, at: datetime) -> None:
+    """The fee that a case waited for is paid; nothing where the case has no such move now."""
+    case = store.find(connection, case_code, lock=True)
+    assert case is not None
+    if (CaseState(case.state), CaseEvent.FEE_PAID) in TABLE:
+        caller = Caller(case.portal_id, case.agency_code, cause)
+        advance(context, connection, case, caller, CaseEvent.FEE_PAID, at, actor="gateway")
+
+
+def advance(
+    context: Context,
+    connection: Connection,
+    case: store.Case,
+    caller: Caller,
+    event: CaseEvent,
+    now: datetime,
+    *,
+    values: Mapping[str, Any] | None = None,
+    told: Told | None = None,
+    actor: str | None = None,
+) -> store.Case:
+    """Move a case, set the times that follow, and put down the papers that this makes; the case as it is then."""
+    told = told or Told()
+    dates = _dates(context, case, step(TABLE, CaseState(case.state), event), now)
+    values = {**dates, **(values or {})}
+    event_id = _move(connection, case, caller, event, now, values=values, data=told.data, actor=actor)
+    changed = store.find(connection, case.case_code)
+    assert changed is not None
+    forms = [paper_facts.RECEPTION] if "accepted_at" in dates else []
+    # without a due day a case was taken in before there were papers, and its control slip would lack it
+    if event in paper_facts.FORMS and not (event is CaseEvent.FINISH and changed.due_on is None):
+        forms.append(paper_facts.FORMS[event])
+    for form in forms:
+        paper_facts.plan(context, connection, changed, Cause(event_id, form, now, told.said))
+    return changed
+
+
+def _move(
+    connection: Connection,
+    case: store.Case,
+    caller: Caller,
+    event: CaseEvent,
+    now: datetime,
+    *,
+    values: Mapping[str, Any],
+    data: Mapping[str, Any] | None = None,
+    actor: str | None = None,
+) -> int:
+    to_state = step(TABLE, CaseState(case.state), event)
+    from_states = [state.value for state in sources(TABLE, event)]
+    if not store.change(connection, case.case_code, from_states, {"state": to_state.value, **values}):
+        raise Forbidden("the case has moved on meanwhile")
+    code, words = NATIONAL[to_state]
+    return append(
+        connection,
+        case,
+        caller,
+        f"case.{to_state.value}",
+        now,
+        to_state=to_state.value,
+        data={"national_code": code, "national_name": words, **(data or {})},
+        actor=actor,
+    )
+
+
+def append(
+    connection: Connection,
+    case: store.Case,
+    caller: Caller,
+    type_: str,
+    now: datetime,
+    *,
+    to_state: str | None = None,
+    data: Mapping[str, Any] | None = None,
+    actor: str | None = None,
+) -> int:
+    """What happened to a case, on the spine; with `to_state` its state moved. The event's id."""
+    return spine.append(
+        connection,
+        spine.Change(
+            subject_kind="case",
+            subject_id=case.case_code,
+            type=type_,
+            version=case.version + (to_state is not None),
+            actor=actor or f"portal:{caller.portal_id}",
+            cause=caller.cause,
+            occurred_at=now,
+            portal_id=case.portal_id,
+            case_code=case.case_code,
+            from_state=case.state,
+            to_state=to_state,
+            data=data or {},
+        ),
+    )

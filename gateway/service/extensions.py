@@ -1,0 +1,74 @@
+"""An agency that cannot keep the day it named: it names a later one, says why, and apologises (form 04)."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from gateway.domain.case import IN_WORK, CaseState
+from gateway.domain.errors import Forbidden, Malformed, NotFound
+from gateway.service import case_moves, paper_facts
+from gateway.service.case_moves import Caller
+from gateway.service.context import Context
+from gateway.service.idempotency import same_or_conflict
+from gateway.service.official_forms import due_at
+from gateway.service.paper_facts import Cause, Said, Signatory
+from gateway.store import cases as store
+
+LONGEST = timedelta(days=366)
+"""Beyond the day that was named before: further off it is a mistyped year."""
+
+
+def extend(
+    context: Context, caller: Caller, case_code: str, wanted: Mapping[str, Any], now: datetime
+) -> store.Case:
+    """Name a new day for the result; the same reference again is answered as the first time.
+
+    `wanted` has `reference`, `reason`, `new_due_on` (a date), and where it is told `official` (name and title).
+
+    Raises `NotFound`; `Forbidden` where the agency does not have the case in work; `Malformed` for a day that is not
+    later than the one named before, is over, too far off, or no working day; `ReferenceConflict`.
+    """
+    with context.engine.begin() as connection:
+        case = store.find(connection, case_code, caller.portal_id, lock=True)
+        if case is None:
+            raise NotFound("no case has this code")
+        new_due_on: date = wanted["new_due_on"]
+        print_ = case_moves.print_of(
+            {**wanted, "new_due_on": new_due_on.isoformat(), "event": case_moves.EXTENSION}
+        )
+        before = store.remember_transition(connection, case_code, wanted["reference"], print_)
+        if before is not None:
+            same_or_conflict(before, print_)
+            return case
+        if CaseState(case.state) not in IN_WORK or case.due_on is None:
+            raise Forbidden("only a case that its agency has in work has a day that can be moved")
+        _check(context, case, case.due_on, new_due_on, now)
+        store.change(connection, case_code, [case.state], {"due_on": new_due_on})
+        data = {
+            "reason": wanted["reason"],
+            "was_due_on": case.due_on.isoformat(),
+            "due_on": new_due_on.isoformat(),
+        }
+        event_id = case_moves.append(
+            connection, case, caller, "case.extended", now, to_state=case.state, data=data
+        )
+        changed = store.find(connection, case_code)
+        assert changed is not None
+        said = Said(
+            reason=wanted["reason"],
+            was_due_on=case.due_on,
+            official=Signatory(**wanted.get("official") or {}),
+        )
+        paper_facts.plan(context, connection, changed, Cause(event_id, paper_facts.APOLOGY, now, said))
+    return changed
+
+
+def _check(context: Context, case: store.Case, due_on: date, new_due_on: date, now: datetime) -> None:
+    if new_due_on <= due_on:
+        raise Malformed(f"the new day is later than {due_on.isoformat()}, the one named before")
+    if new_due_on > due_on + LONGEST:
+        raise Malformed(f"the new day is at most {LONGEST.days} days later than the one named before")
+    if due_at(context.agency(case.agency_code), new_due_on) <= now:
+        raise Malformed("the new day is over")
+    if not context.calendar.of(case.agency_code).is_working(new_due_on):
+        raise Malformed("the new day is no working day: nobody could fetch a result then")
