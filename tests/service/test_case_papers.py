@@ -90,7 +90,7 @@ def test_the_reception_is_the_first_move_into_work_by_whichever_event_and_happen
     with town.transaction() as connection:
         found = case_store.find(connection, code)
     assert found is not None
-    assert ("accepted", date(2026, 12, 8)) == (found.state, found.due_on)
+    assert ("accepted", date(2026, 12, 9)) == (found.state, found.due_on)
     decide(town, code, "process")
     assert ["submission", "01"] == forms(town, code)
     straight = town.case()
@@ -210,7 +210,7 @@ def test_a_paper_says_what_was_so_when_its_event_happened(town: World) -> None:
     extend(town, code, date(2026, 12, 15))
     paid(town, code)
     _, facts = made(town, code, paper_id, minutes(60))
-    assert "2026-12-08T17:00:00+07:00" == facts["due_at"], "not the day that was named later"
+    assert "2026-12-09T17:00:00+07:00" == facts["due_at"], "not the day that was named later"
     assert (10, 0) == (facts["working_days"], facts["paid_vnd"])
     assert ("counter", "Bộ phận Một cửa, Số 5 đường An Dương Vương") == (facts["way"], facts["return_to"])
     assert facts["received_at"] == facts["head"]["issued_at"] == "2026-11-24T10:00:00+07:00"
@@ -336,13 +336,13 @@ def test_an_extension_moves_the_day_says_why_and_apologises(town: World) -> None
     code = town.case("accepted")
     before = cases.find(town.context, town.caller, code)
     case = extend(town, code, date(2026, 12, 15))
-    assert (date(2026, 12, 8), date(2026, 12, 15)) == (before.due_on, case.due_on)
+    assert (date(2026, 12, 9), date(2026, 12, 15)) == (before.due_on, case.due_on)
     assert ("accepted", before.version + 1) == (case.state, case.version)
     assert ("case.extended", "accepted", "accepted", case.version) == town.spine(code)[-1]
     form, paper_id = newest(town, code)
     _, facts = made(town, code, paper_id)
     assert ("04", "Xác minh chậm", 1) == (form, facts["reason"], facts["times"])
-    assert ("2026-12-08T17:00:00+07:00", "2026-12-15T17:00:00+07:00") == (
+    assert ("2026-12-09T17:00:00+07:00", "2026-12-15T17:00:00+07:00") == (
         facts["due_at"],
         facts["new_due_at"],
     )
@@ -362,10 +362,10 @@ def test_an_extension_is_one_by_its_reference(town: World) -> None:
 @pytest.mark.parametrize(
     "on",
     [
-        date(2026, 12, 8),
+        date(2026, 12, 9),
         date(2026, 11, 25),
         date(2026, 12, 12),
-        date(2027, 12, 10),
+        date(2027, 12, 13),
         date(2099, 12, 9),
     ],
     ids=["the same day", "sooner", "a Saturday", "too far", "another age"],
@@ -375,7 +375,7 @@ def test_a_day_that_cannot_be_promised_is_refused(town: World, on: date) -> None
     with pytest.raises(Malformed):
         extend(town, code, on)
     case = cases.find(town.context, town.caller, code)
-    assert (date(2026, 12, 8), ["submission", "01"]) == (case.due_on, forms(town, code))
+    assert (date(2026, 12, 9), ["submission", "01"]) == (case.due_on, forms(town, code))
 
 
 def test_a_day_that_is_over_is_refused(town: World) -> None:
