@@ -9,7 +9,6 @@ from typing import Final
 
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
@@ -26,7 +25,6 @@ from pyhanko_certvalidator.policy_decl import (
     RevocationCheckingRule,
 )
 
-from signing.revocation import UNREADABLE
 from signing.trust_policy import Algorithms
 from signing.trust_words import PASSED, said_of
 from signing.verdicts import Judgement, ValidationData
@@ -43,7 +41,10 @@ _A_MOMENT: Final = timedelta(seconds=2)  # pyHanko takes two times within one se
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One question: this certificate, among these, at this moment, under these roots."""
+    """One question: this certificate, among these, at this moment, under these roots.
+
+    Whoever asks `judged` has chosen the `others`: pyHanko tries every way that their names allow.
+    """
 
     certificate: x509.Certificate
     others: tuple[x509.Certificate, ...]
@@ -81,8 +82,7 @@ def _revocations(case: Case, data: ValidationData) -> list[datetime]:
 def _validated(
     case: Case, data: ValidationData, rules: RevocationCheckingPolicy, algorithms: Algorithms
 ) -> Exception | None:
-    others = [each.public_bytes(Encoding.DER) for each in case.others]
-    beside = dict.fromkeys([*others, *data.certificates[:MAX_OTHERS]])
+    beside = dict.fromkeys(each.public_bytes(Encoding.DER) for each in case.others)
     # An answer that is younger than the moment in question still says whether it was revoked by then
     context = ValidationContext(
         trust_roots=[_asn1(root) for root in case.roots],
@@ -114,16 +114,3 @@ _PARSED: Final = _Parsed()
 
 def _asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
     return _PARSED.certificate(certificate.public_bytes(Encoding.DER))
-
-
-def issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether the one certificate is signed by the other's key, as far as that can be said here."""
-    if certificate.issuer != issuer.subject:
-        return False
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except InvalidSignature:
-        return False
-    except UNREADABLE:
-        return True  # not an algorithm that is known here, such as SHA-1: the path's validation refuses it by name
-    return True
