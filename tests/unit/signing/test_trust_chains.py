@@ -45,7 +45,12 @@ def forged() -> list[x509.Certificate]:
     names = ["Middle", *(f"Between {level}" for level in range(LAYERS - 1)), "Root"]
     return [
         certificate(
-            names[level], names[level + 1], ca=True, key=f"forger {wide}", issuer_key=f"forger {wide}"
+            names[level],
+            names[level + 1],
+            ca=True,
+            key=f"forger {level} {wide}",
+            issuer_key="forger",
+            key_ids=False,
         )
         for level in range(LAYERS)
         for wide in range(WIDTH)
