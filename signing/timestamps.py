@@ -24,7 +24,8 @@ from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 
 from signing.errors import BadSignature, Malformed, SignerAway
 from signing.revocation import UNREADABLE, Fetch, bounded
-from signing.verdicts import Indication, Judgement, Sub
+from signing.trust_words import TRY_LATER
+from signing.verdicts import Indication, Judgement
 
 MAX_TOKEN_BYTES: Final = 65_536
 SHA256_BYTES: Final = 32
@@ -189,7 +190,7 @@ class HttpTimeStamper:
             raise BadSignature("The time stamp is under another policy")
         judgement = self._trust.judge_stamp(stamp, at=stamp.at)
         # that its revocation cannot be looked up now is no reason to go without the time: it is looked up later
-        if judgement.indication is not Indication.PASSED and judgement.sub is not Sub.TRY_LATER:
+        if judgement.indication is not Indication.PASSED and judgement != TRY_LATER:
             raise BadSignature(judgement.why)
 
 

@@ -7,22 +7,19 @@ inside of one.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from pyhanko_certvalidator.policy_decl import (
-    NO_REVOCATION,
-    REQUIRE_REVINFO,
-)
+from pyhanko_certvalidator.policy_decl import NO_REVOCATION
 
 from signing.errors import BadSignature, Malformed, SignerAway
-from signing.revocation import UNREADABLE, Answers, Lookup
+from signing.revocation import CLOCK_SKEW, UNREADABLE, Answers, Lookup
 from signing.timestamps import Stamp, read_stamp
 from signing.trust_chains import Issuers, issued_by, ways_up
-from signing.trust_paths import MAX_OTHERS, ONLY_ABOVE, ONLY_SIGNER, Case, judged, revoked_later
+from signing.trust_paths import MAX_OTHERS, Case, judged, unrevoked
 from signing.trust_policy import (
     Algorithms,
     Policy,
@@ -37,7 +34,6 @@ from signing.verdicts import Indication, Judgement, Sub, ValidationData
 MAX_ASKED: Final = (
     4  # times that issuers are asked for, one step up each, and of how many certificates each time
 )
-CLOCK_SKEW: Final = timedelta(minutes=5)  # two machines never agree on the minute
 UNDER_TEST_ROOT: Final = "The chain ends in a test root: this proves nothing outside of tests"
 UNCHECKED: Final = "Whether a certificate is revoked could not be looked up"
 _BROKEN: Final = (
@@ -175,20 +171,12 @@ class CertificateTrust:
     ) -> Judgement:
         if data is None:
             data, _ = self._gathered(chain)
-        judgement = judged(case, data, REQUIRE_REVINFO, self._algorithms)
-        if judgement == TRY_LATER and revoked_later(case, data, self._algorithms):
-            judgement = judged(case, data, ONLY_ABOVE, self._algorithms)
+        judgement = unrevoked(case, chain, data, self._algorithms)
         if judgement != TRY_LATER:
             return judgement
         if self._lookup is not None:
             self._lookup.forget(chain)
-        if self.policy.revocation is Revocation.HARD:
-            return judgement
-        for link in chain[:-1]:  # what is missing for one does not hide what is said of another
-            partial = judged(replace(case, certificate=link), data, ONLY_SIGNER, self._algorithms)
-            if not partial.good and partial != TRY_LATER:
-                return partial
-        return replace(PASSED, why=UNCHECKED)
+        return judgement if self.policy.revocation is Revocation.HARD else replace(PASSED, why=UNCHECKED)
 
     def _ways(
         self, case: Case, data: ValidationData, *, ask: bool = True

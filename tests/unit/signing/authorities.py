@@ -103,7 +103,6 @@ def ocsp_answer(
     begins: datetime = AT - HOUR,
     ends: datetime | None = AT + HOUR,
     by: x509.Certificate | None = None,
-    by_key: str = "",
 ) -> bytes:
     """What the issuer's responder says of a certificate; `by` is the responder's certificate where it has its own."""
     status = ocsp.OCSPCertStatus.GOOD if revoked_at is None else ocsp.OCSPCertStatus.REVOKED
@@ -124,7 +123,7 @@ def ocsp_answer(
     )
     if by is not None:
         builder = builder.certificates([by])
-    return builder.sign(key_of(by_key or str(name)), hashes.SHA256()).public_bytes(Encoding.DER)
+    return builder.sign(key_of(str(name)), hashes.SHA256()).public_bytes(Encoding.DER)
 
 
 def crl(
