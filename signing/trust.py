@@ -127,7 +127,7 @@ class CertificateTrust:
     def judge_stamp(self, stamp: Stamp, *, at: datetime, data: ValidationData | None = None) -> Judgement:
         """Whether whoever signed the stamp may stamp, and was not expired by `at`. Never raises."""
         try:
-            if stamp.digest_name not in self.policy.digests:
+            if not {stamp.digest_name, *stamp.signature_digests} <= self.policy.digests:
                 return indeterminate(
                     Sub.CRYPTO_CONSTRAINTS_FAILURE, "The time stamp uses a digest that is refused"
                 )
