@@ -5,6 +5,7 @@ The MAC says at once whether the password opens the file; it cannot tell a wrong
 are `Refused`. A file without a MAC is not taken: nothing would tell whether it is the one that was given out.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -21,8 +22,9 @@ from signing.signer import KeySigner
 MAX_BYTES: Final = 200_000
 MAX_PASSWORD_BYTES: Final = 1000
 MAX_ROUNDS: Final = 2_000_000
-"""Rounds of the MAC's key derivation: more would keep a process busy for many seconds."""
+"""Rounds of one key derivation, of the MAC or of what is encrypted: more would keep a process busy for many seconds."""
 _DATA: Final = "data"
+_ENCRYPTED_KEY: Final = "pkcs8_shrouded_key_bag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +79,33 @@ def _check_shape(content: bytes) -> None:
     try:
         pfx = asn1.Pfx.load(content, strict=True)
         safe, mac = pfx["auth_safe"], pfx["mac_data"]
-        inside = safe["content_type"].native == _DATA and len(
+        parts = (
             asn1.AuthenticatedSafe.load(safe["content"].native)
+            if safe["content_type"].native == _DATA
+            else ()
         )
         is_v3, has_mac = pfx["version"].native == "v3", mac.native is not None
-        rounds = mac["iterations"].native if has_mac else 0
+        rounds = [*(_rounds(parts)), mac["iterations"].native if has_mac else 0]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         raise Malformed("This is not a PKCS#12 file") from None
-    if not inside or not is_v3:
+    if not parts or not is_v3:
         raise Malformed("This is not a PKCS#12 file that a password opens")
     if not has_mac:
         raise Malformed("The PKCS#12 file has no MAC")
-    if not 0 < rounds <= MAX_ROUNDS:
-        raise Malformed("The MAC of the PKCS#12 file asks for a number of rounds out of bounds")
+    if any(not 0 < each <= MAX_ROUNDS for each in rounds):
+        raise Malformed("The PKCS#12 file asks for a number of rounds out of bounds")
+
+
+def _rounds(parts: Iterable[asn1.ContentInfo]) -> Iterator[int]:
+    """The rounds of the key derivation of each part that is encrypted as a whole, and of each key that is by itself."""
+    for part in parts:
+        if part["content_type"].native == _DATA:
+            for bag in asn1.SafeContents.load(part["content"].native):
+                if bag["bag_id"].native == _ENCRYPTED_KEY:
+                    yield int(bag["bag_value"]["encryption_algorithm"].kdf_iterations)
+        else:
+            info = part["content"]["encrypted_content_info"]
+            yield int(info["content_encryption_algorithm"].kdf_iterations)
 
 
 def _content(path: Path, most_bytes: int) -> bytes:

@@ -36,6 +36,7 @@ MAX_CACHED_BYTES: Final = 64_000_000
 OUTAGE_KEPT: Final = timedelta(seconds=30)
 ISSUER_KEPT: Final = timedelta(days=1)
 MAX_KEPT: Final = timedelta(days=7)
+CLOCK_SKEW: Final = timedelta(minutes=5)  # two machines never agree on the minute
 _NONCE_BYTES: Final = 16
 _OCSP_REQUEST: Final = "application/ocsp-request"
 # What the decoders of `cryptography` raise on what an enemy sends.
@@ -193,7 +194,7 @@ class Lookup:
             self._fetch, url, _OCSP_REQUEST, question.public_bytes(Encoding.DER), limit=MAX_OCSP_BYTES
         )
         try:
-            return answer, _ocsp_until(answer, certificate, nonce=nonce)
+            return answer, _ocsp_until(answer, certificate, nonce=nonce, now=self._clock())
         except UNREADABLE:
             raise SignerAway("The OCSP responder answers with something else") from None
 
@@ -212,8 +213,11 @@ class Lookup:
         return answer, until
 
 
-def _ocsp_until(answer: bytes, certificate: x509.Certificate, *, nonce: bytes) -> datetime:
-    """When the answer is to be asked for again. Raises `SignerAway` for an answer to another question."""
+def _ocsp_until(answer: bytes, certificate: x509.Certificate, *, nonce: bytes, now: datetime) -> datetime:
+    """When the answer is to be asked for again.
+
+    Raises `SignerAway` for an answer to another question, or one that is not of now (RFC 6960 section 4.2.2.1).
+    """
     said = ocsp.load_der_ocsp_response(answer)
     if said.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
         raise SignerAway("The OCSP responder gives no answer now")
@@ -222,7 +226,10 @@ def _ocsp_until(answer: bytes, certificate: x509.Certificate, *, nonce: bytes) -
             raise SignerAway("The OCSP responder answers another question")
     for single in said.responses:
         if single.serial_number == certificate.serial_number:
-            return single.next_update_utc or single.this_update_utc
+            until = single.next_update_utc
+            if single.this_update_utc > now + CLOCK_SKEW or (until is not None and until <= now):
+                raise SignerAway("The OCSP responder's answer is out of date, or of a time to come")
+            return until or single.this_update_utc
     raise SignerAway("The OCSP responder says nothing of this certificate")
 
 

@@ -24,7 +24,8 @@ from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 
 from signing.errors import BadSignature, Malformed, SignerAway
 from signing.revocation import UNREADABLE, Fetch, bounded
-from signing.verdicts import Indication, Judgement, Sub
+from signing.trust_words import TRY_LATER
+from signing.verdicts import Indication, Judgement
 
 MAX_TOKEN_BYTES: Final = 65_536
 SHA256_BYTES: Final = 32
@@ -45,12 +46,16 @@ _UNREADABLE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What a token says once its arithmetic holds: when, by whom; the certificates are those that came with it."""
+    """What a token says once its arithmetic holds: when, by whom; the certificates are those that came with it.
+
+    `digest_name` is what was stamped with, `signature_digests` are what the authority signed with.
+    """
 
     at: datetime
     certificate: x509.Certificate = field(repr=False)
     others: tuple[x509.Certificate, ...] = field(repr=False)
     digest_name: str
+    signature_digests: frozenset[str]
     nonce: int | None = field(repr=False)
     policy: str
 
@@ -85,6 +90,7 @@ def read_stamp(token: bytes, digest: bytes) -> Stamp:
             certificate=_certificate(certificates.signer_cert),
             others=tuple(map(_certificate, certificates.other_certs)),
             digest_name=str(imprint["hash_algorithm"]["algorithm"].native),
+            signature_digests=_signature_digests(extract_signer_info(signed)),
             nonce=info["nonce"].native,
             policy=info["policy"].dotted,
         )
@@ -127,6 +133,14 @@ def _genuine(signed: Any, signer: Any) -> bool:
         info, signer, "tst_info", hashlib.new(name, bytes(content)).digest()
     )
     return bool(intact and valid)
+
+
+def _signature_digests(info: Any) -> frozenset[str]:
+    names = {str(info["digest_algorithm"]["algorithm"].native)}
+    algorithm = info["signature_algorithm"]
+    if algorithm["algorithm"].native != "rsassa_pkcs1v15":  # rsaEncryption names no digest of its own
+        names.add(str(algorithm.hash_algo))
+    return frozenset(names)
 
 
 def _certificate(certificate: Any) -> x509.Certificate:
@@ -189,7 +203,7 @@ class HttpTimeStamper:
             raise BadSignature("The time stamp is under another policy")
         judgement = self._trust.judge_stamp(stamp, at=stamp.at)
         # that its revocation cannot be looked up now is no reason to go without the time: it is looked up later
-        if judgement.indication is not Indication.PASSED and judgement.sub is not Sub.TRY_LATER:
+        if judgement.indication is not Indication.PASSED and judgement != TRY_LATER:
             raise BadSignature(judgement.why)
 
 

@@ -7,21 +7,19 @@ inside of one.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from pyhanko_certvalidator.policy_decl import (
-    NO_REVOCATION,
-    REQUIRE_REVINFO,
-)
+from pyhanko_certvalidator.policy_decl import NO_REVOCATION
 
 from signing.errors import BadSignature, Malformed, SignerAway
-from signing.revocation import UNREADABLE, Answers, Lookup
+from signing.revocation import CLOCK_SKEW, UNREADABLE, Answers, Lookup
 from signing.timestamps import Stamp, read_stamp
-from signing.trust_paths import MAX_OTHERS, ONLY_ABOVE, ONLY_SIGNER, Case, issued, judged, revoked_later
+from signing.trust_chains import Issuers, issued_by, ways_up
+from signing.trust_paths import MAX_OTHERS, Case, judged, unrevoked
 from signing.trust_policy import (
     Algorithms,
     Policy,
@@ -33,8 +31,9 @@ from signing.trust_policy import (
 from signing.trust_words import GENERAL, NO_CHAIN, PASSED, TRY_LATER, indeterminate
 from signing.verdicts import Indication, Judgement, Sub, ValidationData
 
-MAX_CHAIN: Final = 8
-CLOCK_SKEW: Final = timedelta(minutes=5)  # two machines never agree on the minute
+MAX_ASKED: Final = (
+    4  # times that issuers are asked for, one step up each, and of how many certificates each time
+)
 UNDER_TEST_ROOT: Final = "The chain ends in a test root: this proves nothing outside of tests"
 UNCHECKED: Final = "Whether a certificate is revoked could not be looked up"
 _BROKEN: Final = (
@@ -100,9 +99,8 @@ class CertificateTrust:
         anchors = roots.national + roots.test + roots.stamping + roots.test_stamping
         case = Case(certificate, tuple(others)[:MAX_OTHERS], at, anchors)
         try:
-            chain = self._chain(case, NOTHING)
-            data, away = self._gathered(chain)
-            away = away or chain[-1] not in anchors
+            ways = self._ways(case, NOTHING)
+            data, away = self._gathered(ways[0]) if ways else (NOTHING, True)
         except _BROKEN:
             raise SignerAway("Nobody can be asked about a certificate that cannot be read") from None
         if away:
@@ -129,7 +127,7 @@ class CertificateTrust:
     def judge_stamp(self, stamp: Stamp, *, at: datetime, data: ValidationData | None = None) -> Judgement:
         """Whether whoever signed the stamp may stamp, and was not expired by `at`. Never raises."""
         try:
-            if stamp.digest_name not in self.policy.digests:
+            if not {stamp.digest_name, *stamp.signature_digests} <= self.policy.digests:
                 return indeterminate(
                     Sub.CRYPTO_CONSTRAINTS_FAILURE, "The time stamp uses a digest that is refused"
                 )
@@ -143,60 +141,59 @@ class CertificateTrust:
     def _chain_judged(
         self, case: Case, data: ValidationData | None, *, test_roots: Sequence[x509.Certificate]
     ) -> Judgement:
-        chain = self._chain(case, data or NOTHING, ask=data is None)
-        if chain[-1] not in case.roots:
-            return NO_CHAIN
-        case = replace(case, others=tuple(chain[1:]) + case.others)
+        """By the first way to a root that holds; by the shortest where none does."""
+        said: list[Judgement] = []
+        for chain in self._ways(case, data or NOTHING, ask=data is None):
+            judgement = self._way_judged(case, chain, data)
+            if judgement.good and chain[-1] in test_roots:
+                why = f"{judgement.why}. {UNDER_TEST_ROOT}" if judgement.why else UNDER_TEST_ROOT
+                return replace(judgement, why=why)
+            if judgement.good:
+                return judgement
+            said.append(judgement)
+        return said[0] if said else NO_CHAIN
+
+    def _way_judged(
+        self, case: Case, chain: Sequence[x509.Certificate], data: ValidationData | None
+    ) -> Judgement:
+        beside = (*case.others, *_certificates(data or NOTHING))
+        case = replace(case, others=(*chain[1:], *issued_by(chain, beside)))
         judgement = judged(case, NOTHING, NO_REVOCATION, self._algorithms)
         why = why_weak(case.certificate, self.policy)
         if judgement.good and why:
-            judgement = indeterminate(Sub.CRYPTO_CONSTRAINTS_FAILURE, why)
+            return indeterminate(Sub.CRYPTO_CONSTRAINTS_FAILURE, why)
         if judgement.good and self.policy.revocation is not Revocation.NONE:
-            judgement = self._unrevoked(case, chain, data)
-        if judgement.good and chain[-1] in test_roots:
-            return replace(
-                judgement, why=f"{judgement.why}. {UNDER_TEST_ROOT}" if judgement.why else UNDER_TEST_ROOT
-            )
+            return self._unrevoked(case, chain, data)
         return judgement
 
-    def _unrevoked(self, case: Case, chain: list[x509.Certificate], data: ValidationData | None) -> Judgement:
+    def _unrevoked(
+        self, case: Case, chain: Sequence[x509.Certificate], data: ValidationData | None
+    ) -> Judgement:
         if data is None:
             data, _ = self._gathered(chain)
-        judgement = judged(case, data, REQUIRE_REVINFO, self._algorithms)
-        if judgement == TRY_LATER and revoked_later(case, data, self._algorithms):
-            judgement = judged(case, data, ONLY_ABOVE, self._algorithms)
+        judgement = unrevoked(case, chain, data, self._algorithms)
         if judgement != TRY_LATER:
             return judgement
         if self._lookup is not None:
             self._lookup.forget(chain)
-        if self.policy.revocation is Revocation.HARD:
-            return judgement
-        for link in chain[:-1]:  # what is missing for one does not hide what is said of another
-            partial = judged(replace(case, certificate=link), data, ONLY_SIGNER, self._algorithms)
-            if not partial.good and partial != TRY_LATER:
-                return partial
-        return replace(PASSED, why=UNCHECKED)
+        return judgement if self.policy.revocation is Revocation.HARD else replace(PASSED, why=UNCHECKED)
 
-    def _chain(self, case: Case, data: ValidationData, *, ask: bool = True) -> list[x509.Certificate]:
-        """From the certificate up, as far as the issuers are known; the issuers' addresses are asked if need be."""
-        pool = [
-            *case.roots,
-            *case.others,
-            *map(x509.load_der_x509_certificate, data.certificates[:MAX_OTHERS]),
-        ]
-        chain = [case.certificate]
-        while len(chain) < MAX_CHAIN and chain[-1] not in case.roots:
-            issuer = next((each for each in pool if issued(chain[-1], each)), None)
-            if issuer is None and ask and self._lookup is not None:
-                issuer = next(
-                    (each for each in self._lookup.issuers(chain[-1]) if issued(chain[-1], each)), None
-                )
-            if issuer is None or issuer in chain:
+    def _ways(
+        self, case: Case, data: ValidationData, *, ask: bool = True
+    ) -> Sequence[Sequence[x509.Certificate]]:
+        """From the certificate to roots; the addresses of issuers that are missing are asked where nothing leads up."""
+        known = [*case.roots, *case.others, *_certificates(data)]
+        for _ in range(MAX_ASKED + 1):
+            found = ways_up(case.certificate, case.roots, Issuers(known, at=case.at))
+            if found.ways or not ask or self._lookup is None:
+                return found.ways
+            asked = [each for end in found.ends[:MAX_ASKED] for each in self._lookup.issuers(end)]
+            if all(each in known for each in asked):
                 break
-            chain.append(issuer)
-        return chain
+            known += asked
+        return ()
 
-    def _gathered(self, chain: list[x509.Certificate]) -> tuple[ValidationData, bool]:
+    def _gathered(self, chain: Sequence[x509.Certificate]) -> tuple[ValidationData, bool]:
         """What the authorities say of the chain, and whether something of it is missing."""
         said: list[Answers] = []
         away = self._lookup is None
@@ -209,6 +206,10 @@ class CertificateTrust:
         ocsps = dict.fromkeys(each.ocsp for each in said if each.ocsp)
         crls = dict.fromkeys(each.crl for each in said if each.crl)
         return ValidationData(ders, tuple(ocsps), tuple(crls)), away
+
+
+def _certificates(data: ValidationData) -> tuple[x509.Certificate, ...]:
+    return tuple(map(x509.load_der_x509_certificate, data.certificates[:MAX_OTHERS]))
 
 
 def _out_of_order(stamp: Stamp, at: datetime) -> Judgement | None:

@@ -7,6 +7,7 @@ from pyhanko_certvalidator import errors
 
 from signing.verdicts import Indication, Judgement, Sub
 
+HOLD: Final = "certificate_hold"
 PASSED: Final = Judgement(Indication.PASSED)
 
 
@@ -23,13 +24,25 @@ def said_of(error: Exception) -> Judgement:
     return GENERAL
 
 
-def _revoked(error: Any) -> Judgement:
+def revoked_above(error: errors.RevokedError) -> Judgement:
+    """The judgement that the revocation of an authority above the signer means, looked at by itself."""
+    return _since(error, "A certificate above the signer's", Sub.REVOKED_CA_NO_POE)
+
+
+def _revoked(error: errors.RevokedError) -> Judgement:
+    if not error.is_ee_cert:
+        return revoked_above(error)
+    return _since(error, "The certificate", Sub.REVOKED_NO_POE)
+
+
+def _since(error: errors.RevokedError, whose: str, sub: Sub) -> Judgement:
     # That the signature was made after the revocation is known only from a proof that signers do not give; so this is
     # INDETERMINATE in the standard's table 6 and not TOTAL-FAILED
     day = error.revocation_dt.strftime("%Y-%m-%d")
-    if error.is_ee_cert:
-        return indeterminate(Sub.REVOKED_NO_POE, f"The certificate was revoked on {day}")
-    return indeterminate(Sub.REVOKED_NO_POE, f"A certificate above the signer's was revoked on {day}")
+    if error.reason.native == HOLD:
+        # section 5.2.6.4: a certificate on hold may come back
+        return indeterminate(Sub.TRY_LATER, f"{whose} is suspended since {day}")
+    return indeterminate(sub, f"{whose} was revoked on {day}")
 
 
 def _not_yet(error: Any) -> Judgement:

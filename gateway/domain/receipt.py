@@ -36,11 +36,15 @@ TABLE: Mapping[tuple[ReceiptState, ReceiptEvent], ReceiptState] = {
 }
 
 
-def series_of(agency_code: str, year: int) -> str:
+def series_of(agency_code: str, year: int, sign: str = "") -> str:
     """The series of an agency's own electronic receipts in a year: `H28-26E`.
 
-    Only the province or ministry part of the identifier is used: `000.00.15.H28` and `H28.15` give `H28`.
+    Only the province or ministry part of the identifier is used: `000.00.15.H28` and `H28.15` give `H28`. Where ours
+    are the legal ones, each agency counts under its own sign (`H28.15-AA-26E`), which must have no gap (NĐ
+    254/2026/NĐ-CP Đ23 k2).
     """
+    if sign:
+        return f"{agency_code}-{sign}"
     level_1 = next((part for part in agency_code.split(".") if part[:1] in {"H", "G"}), agency_code)
     return f"{level_1}-{year % 100:02d}E"
 

@@ -23,7 +23,10 @@ NEW, CANCELLED, REPLACED = "1", "2", "3"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One receipt of the day. Sums in VND; `status` is `NEW`, `CANCELLED` or `REPLACED`."""
+    """What became of one receipt on a day: `status` is `NEW`, `CANCELLED` or `REPLACED`. Sums in VND.
+
+    `on` is the day that the receipt itself bears, which may be an earlier one.
+    """
 
     form: str
     sign: str
@@ -50,13 +53,13 @@ def rows_of(context: Context, day: date) -> Sequence[Row]:
     for receipt in found:
         facts = receipts.facts_of(context, receipt)
         if receipt.issued_at is not None and begins <= receipt.issued_at < ends:
-            rows.append(_row(facts, day, NEW))
+            rows.append(_row(facts, NEW))
         if receipt.ended_at is not None and begins <= receipt.ended_at < ends:
-            rows.append(_row(facts, day, CANCELLED if receipt.state == ReceiptState.CANCELLED else REPLACED))
+            rows.append(_row(facts, CANCELLED if receipt.state == ReceiptState.CANCELLED else REPLACED))
     return rows
 
 
-def _row(facts: ReceiptFacts, day: date, status: str) -> Row:
+def _row(facts: ReceiptFacts, status: str) -> Row:
     sums = {
         kind: sum(line.amount_vnd for line in facts.lines if line.kind == kind) for kind in ("phi", "le_phi")
     }
@@ -64,7 +67,7 @@ def _row(facts: ReceiptFacts, day: date, status: str) -> Row:
         form=facts.form,
         sign=facts.sign or facts.series,
         number=f"{facts.number:07d}",
-        on=day,
+        on=facts.issued_at.astimezone(VIETNAM).date(),
         issuer_tax_code=facts.collector_tax_code,
         fees_vnd=sums["phi"],
         charges_vnd=sums["le_phi"],

@@ -135,10 +135,10 @@ def add(
     replaced: store.Receipt | None = None,
 ) -> store.Receipt:
     """Take the next number for a payment, with all that its receipt will say. The caller holds the payment's lock."""
-    series = series_of(payment.agency_code, now.astimezone(VIETNAM).year)
+    form, sign = _identity(context, payment.agency_code, now)
+    series = series_of(payment.agency_code, now.astimezone(VIETNAM).year, sign)
     number = store.take_number(connection, series)
     plain = _facts(context, connection, payment, series=series, number=number, now=now)
-    form, sign = _identity(context, payment.agency_code, now)
     facts = changed(
         plain,
         refunded_vnd=payment.amount_vnd - kept_of(payment),

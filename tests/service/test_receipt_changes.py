@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from lxml import etree
@@ -17,6 +17,7 @@ from gateway.domain.errors import Forbidden, NotFound
 from gateway.domain.money import format_vnd
 from gateway.ports import LegalSeries
 from gateway.service import behind, receipt_changes, receipt_summary, receipts, refund_sending
+from gateway.store import payments as payment_store
 from gateway.store import receipts as store
 
 pytestmark = pytest.mark.service
@@ -182,14 +183,46 @@ def test_a_receipt_keeps_its_number_and_is_never_deleted(world: World, case_code
 LEGAL = LegalSeries("own", "01BLP0-001", "AA")
 
 
+def town_with(world: World, legal: LegalSeries) -> World:
+    """The same town, whose agency issues legal receipts of its own."""
+    return replace(world, context=replace(world.context, agencies={"H28": replace(AGENCY, legal=legal)}))
+
+
+def test_legal_receipts_of_an_agencys_own_are_counted_under_its_own_sign_without_a_gap(world: World) -> None:
+    receipted(world, world.case())
+    ours, others = (town_with(world, LegalSeries("own", "01BLP0-001", letters)) for letters in ("CA", "CB"))
+    made = [receipted(town, town.case())[1] for town in (ours, others, ours)]
+    assert ["H28-CA-26E-0000001", "H28-CB-26E-0000001", "H28-CA-26E-0000002"] == made
+
+
+def test_the_days_summary_names_the_day_that_a_receipt_bears(world: World) -> None:
+    """Its paper was made after midnight, and it was cancelled a day later still."""
+    town = town_with(world, LegalSeries("own", "01BLP0-001", "DA"))
+    night = datetime(2026, 12, 31, 16, 59, 59, tzinfo=UTC)  # one second before midnight in Việt Nam
+    payment_id = paid(town, town.case())
+    with town.transaction() as connection:
+        payment = payment_store.find(connection, payment_id, lock=True)
+        assert payment is not None
+        numbered = receipts.add(town.context, connection, payment, night)
+    receipts.issue(town.context, payment_id, night + timedelta(seconds=2))
+    receipt_changes.cancel(
+        town.context, numbered.receipt_number, by="staff:lan", reason="nhầm", now=night + timedelta(days=1)
+    )
+    (new, cancelled) = [
+        row for row in receipt_summary.rows_of(town.context, date(2027, 1, 1)) if row.sign == "DA-26E"
+    ]
+    assert (receipt_summary.NEW, receipt_summary.CANCELLED) == (new.status, cancelled.status)
+    assert (date(2026, 12, 31), date(2026, 12, 31)) == (new.on, cancelled.on)
+
+
 def test_the_days_summary_has_every_receipt_that_was_issued_or_ended_on_it(world: World) -> None:
-    town = replace(world, context=replace(world.context, agencies={"H28": replace(AGENCY, legal=LEGAL)}))
+    town = town_with(world, LEGAL)
     before = len(receipt_summary.rows_of(town.context, NOW.date()))
     payment_id, first = receipted(town, town.case())
     give_back(town, payment_id, 50_000)
     second = live(town, payment_id)
     rows = receipt_summary.rows_of(town.context, NOW.date())
-    mine = [row for row in rows if row.number in {first[-7:], second[-7:]}]
+    mine = [row for row in rows if row.sign == "AA-26E"]
     assert before + 3 == len(rows)
     assert [
         (first[-7:], receipt_summary.NEW, "01BLP0-001", "AA-26E", FEE_VND, 0, ""),

@@ -20,7 +20,7 @@ from signing.trust import CertificateTrust, Roots
 from signing.trust_policy import Policy, Revocation
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
-TIMEOUT_S = 0.5
+TIMEOUT_S = 1.0
 
 
 def fetch(url: str, media_type: str, body: bytes | None) -> bytes:

@@ -141,9 +141,13 @@ class OneRoot:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A time-stamping authority of the tests; `moment` is what its clock shows."""
+    """A time-stamping authority of the tests; `moment` is what its clock shows.
+
+    `signs_with` is the digest under its signature.
+    """
 
     moment: datetime = AT + timedelta(minutes=1)
+    signs_with: str = "sha256"
 
     def stamp(self, digest: bytes) -> bytes:
         info = tsp.TSTInfo(
@@ -157,7 +161,8 @@ class Clock:
         )
         authority = p256("clock")
         certificate = asn1_x509.Certificate.load(_clock_certificate().public_bytes(Encoding.DER))
-        digested = hashes.Hash(hashes.SHA256())
+        kind = {"sha1": hashes.SHA1, "sha256": hashes.SHA256}[self.signs_with]()
+        digested = hashes.Hash(kind)
         digested.update(info.dump())
         attributes = cms.CMSAttributes(
             [
@@ -168,7 +173,7 @@ class Clock:
         encapsulated = {"content_type": "tst_info", "content": cms.ParsableOctetString(info.dump())}
         signed = {
             "version": "v3",
-            "digest_algorithms": [{"algorithm": "sha256"}],
+            "digest_algorithms": [{"algorithm": self.signs_with}],
             "encap_content_info": encapsulated,
             "certificates": [cms.CertificateChoices("certificate", certificate)],
             "signer_infos": [
@@ -180,10 +185,10 @@ class Clock:
                             "serial_number": certificate.serial_number,
                         }
                     },
-                    "digest_algorithm": {"algorithm": "sha256"},
+                    "digest_algorithm": {"algorithm": self.signs_with},
                     "signed_attrs": attributes,
-                    "signature_algorithm": {"algorithm": "sha256_ecdsa"},
-                    "signature": authority.sign(attributes.dump(), ec.ECDSA(hashes.SHA256())),
+                    "signature_algorithm": {"algorithm": f"{self.signs_with}_ecdsa"},
+                    "signature": authority.sign(attributes.dump(), ec.ECDSA(kind)),
                 }
             ],
         }

@@ -177,6 +177,26 @@ def test_a_mac_that_asks_for_rounds_out_of_bounds_is_not_computed(rounds: int) -
         read_pkcs12(pfx.dump(force=True), PASSWORD)
 
 
+@pytest.mark.parametrize("part", [0, 1], ids=["the certificates", "the key"])
+@pytest.mark.parametrize("rounds", [2_000_001, 2**31 - 1, 0])
+def test_what_is_encrypted_with_rounds_out_of_bounds_is_not_opened(part: int, rounds: int) -> None:
+    pfx = asn1.Pfx.load(container("p256"))
+    parts = asn1.AuthenticatedSafe.load(pfx["auth_safe"]["content"].native)
+    kinds = [each["content_type"].native for each in parts]
+    changed = parts[kinds.index(("encrypted_data", "data")[part])]
+    if part == 0:
+        algorithm = changed["content"]["encrypted_content_info"]["content_encryption_algorithm"]
+        algorithm["parameters"]["key_derivation_func"]["parameters"]["iteration_count"] = rounds
+    else:
+        bags = asn1.SafeContents.load(changed["content"].native)
+        algorithm = bags[0]["bag_value"]["encryption_algorithm"]
+        algorithm["parameters"]["key_derivation_func"]["parameters"]["iteration_count"] = rounds
+        changed["content"] = bags.dump(force=True)
+    pfx["auth_safe"]["content"] = parts.dump(force=True)
+    with pytest.raises(Malformed, match="rounds"):
+        read_pkcs12(pfx.dump(force=True), PASSWORD)
+
+
 @pytest.mark.parametrize("name", ["ed25519", "p384"])
 def test_a_key_that_documents_are_not_signed_with_is_forbidden(name: str) -> None:
     with pytest.raises(ForbiddenAlgorithm):

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from sandbox.pki import PkiFault, Service
 from signing.errors import BadSignature, Malformed, SignerAway, SigningError
 from signing.timestamps import HttpTimeStamper, digest_name_of, read_stamp
-from signing.trust import UNDER_TEST_ROOT, Roots
+from signing.trust import UNDER_TEST_ROOT, CertificateTrust, Roots
+from signing.trust_policy import Policy, Revocation
 from signing.verdicts import Indication, Judgement, Sub
 from tests.unit.signing.pki_world import NOW, TIMEOUT_S, World, fetch
+from tests.unit.signing.signing_people import AT, ROOT, Clock
 
 DIGEST = hashlib.sha256(b"what is stamped").digest()
 
@@ -206,6 +208,17 @@ def test_a_token_that_comes_with_a_refusal_is_not_taken(world: World) -> None:
 def test_a_stamp_with_a_weak_digest_does_not_count(world: World, token: bytes) -> None:
     weak = replace(read_stamp(token, DIGEST), digest_name="sha1")
     assert Sub.CRYPTO_CONSTRAINTS_FAILURE is world.trust().judge_stamp(weak, at=NOW).sub
+
+
+def test_a_stamp_that_its_authority_signed_with_a_weak_digest_does_not_count() -> None:
+    trust = CertificateTrust(Roots(stamping=(ROOT,)), policy=Policy(revocation=Revocation.NONE))
+    at = AT + timedelta(minutes=2)
+    strong, weak = (
+        trust.stamped_at(Clock(signs_with=name).stamp(DIGEST), DIGEST, at=at) for name in ("sha256", "sha1")
+    )
+    assert AT + timedelta(minutes=1) == strong
+    assert isinstance(weak, Judgement)
+    assert Sub.CRYPTO_CONSTRAINTS_FAILURE is weak.sub
 
 
 @pytest.mark.parametrize("digest", [b"", bytes(20), bytes(64)])
