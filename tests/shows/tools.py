@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 
-from tests.shows import made_files, made_keys, made_messages, made_trust
+from tests.shows import made_files, made_keys, made_messages, made_trust, made_xml
 from tests.shows.asked import Row, Table, Thing
 from tests.shows.ground import Ground
 from tests.shows.public_tools import missing, version_of
@@ -31,6 +31,10 @@ MAKERS: tuple[Callable[[Ground], Iterator[Thing]], ...] = (
     made_trust.time_stamps,
     made_files.cms_files,
     made_files.containers,
+    made_xml.receipts,
+    made_xml.messages,
+    made_xml.detached,
+    made_xml.soap_messages,
 )
 HEAD = ("thing", "tool", "version", "ours", "altered refused", "our verdict")
 
