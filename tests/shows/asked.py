@@ -1,4 +1,4 @@
-"""What is asked of a public tool: one thing that we made, altered copies of it, and what our own verifier says of each."""
+"""What is asked of a public tool: one thing that we made, altered copies of it, and what our verifier says of each."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -74,7 +74,7 @@ class Table:
 
 
 def said(judge: Callable[[], Judgement]) -> str:
-    """"" where the verdict is a pass, else its words (EN 319 102-1), which an error of reading amounts to as well."""
+    """Nothing where the verdict is a pass, else its words (EN 319 102-1); an error of reading amounts to one too."""
     try:
         judgement = judge()
     except SigningError as error:
@@ -97,3 +97,9 @@ def flipped(data: bytes, at: int) -> bytes:
     """`data` with the lowest bit of one byte changed."""
     at %= len(data)
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+def other_letter(text: str, at: int) -> str:
+    """`text`, Base64 or hexadecimal, with another letter at one place."""
+    at %= len(text)
+    return text[:at] + ("B" if text[at] == "A" else "A") + text[at + 1 :]

@@ -47,7 +47,9 @@ class Ground:
     @cached_property
     def issuers(self) -> Path:
         """The authorities below the root, for tools that are given them beside."""
-        return self.bench.file("issuers.pem", b"".join(pem(self.world.certificate(each)) for each in AUTHORITIES[1:]))
+        return self.bench.file(
+            "issuers.pem", b"".join(pem(self.world.certificate(each)) for each in AUTHORITIES[1:])
+        )
 
     @cached_property
     def anchors(self) -> Path:
@@ -69,7 +71,9 @@ class Ground:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.world.server.stop()
         pki_world.TIMEOUT_S = self._was_s
 

@@ -54,9 +54,11 @@ def _cms_thing(ground: Ground, name: str, label: str, *, attached: bool, stamped
     altered = {
         "a byte of the content": _content_changed(ours),
         "a byte of the signature": replace(ours, cms=flipped(ours.cms, place + len(value) - 1)),
-        "the signature of another content": replace(ours, cms=_edited(ours.cms, signature=other_value)),
-        "a byte of what is signed about it": replace(ours, cms=flipped(ours.cms, ours.cms.index(digest) + len(digest) - 1)),
-        "another signer's certificate": replace(ours, cms=_recertified(ground, ours.cms, label)),
+        "the signature of another content": replace(ours, cms=edited(ours.cms, signature=other_value)),
+        "a byte of what is signed about it": replace(
+            ours, cms=flipped(ours.cms, ours.cms.index(digest) + len(digest) - 1)
+        ),
+        "another signer's certificate": replace(ours, cms=recertified(ground, ours.cms, label)),
         "by a signer that is not ours": replace(ours, cms=made("signer-foreign")),
         "by a revoked signer": replace(ours, cms=made("signer-revoked")),
         "by an expired signer": replace(ours, cms=made("signer-expired")),
@@ -65,10 +67,16 @@ def _cms_thing(ground: Ground, name: str, label: str, *, attached: bool, stamped
         elsewhere = world.stamper().stamp(hashlib.sha256(b"another signature").digest())
         foreign = stamp_of(ground, "tsa-foreign", hashlib.sha256(value).digest())
         altered |= {
-            "the time-stamp of another": replace(ours, cms=_edited(ours.cms, token=elsewhere)),
-            "a time-stamp that is not ours": replace(ours, cms=_edited(ours.cms, token=foreign)),
+            "the time-stamp of another": replace(ours, cms=edited(ours.cms, token=elsewhere)),
+            "a time-stamp that is not ours": replace(ours, cms=edited(ours.cms, token=foreign)),
         }
-    return Thing(name, ours, altered, {"openssl cms": lambda each: by_openssl(ground, each)}, lambda each: _read(ground, each))
+    return Thing(
+        name,
+        ours,
+        altered,
+        {"openssl cms": lambda each: by_openssl(ground, each)},
+        lambda each: _read(ground, each),
+    )
 
 
 def _read(ground: Ground, each: SignedFile) -> str:
@@ -78,10 +86,27 @@ def _read(ground: Ground, each: SignedFile) -> str:
 def by_openssl(ground: Ground, each: SignedFile, *options: str) -> bool:
     """Whether `openssl cms` finds that the signature holds and its signer leads, unrevoked, to the root."""
     bench = ground.bench
-    files: list[str | Path] = ["-in", bench.file("signed.p7s", each.cms), "-CAfile", ground.anchors, "-out", bench.folder / "out"]
+    files: list[str | Path] = [
+        "-in",
+        bench.file("signed.p7s", each.cms),
+        "-CAfile",
+        ground.anchors,
+        "-out",
+        bench.folder / "out",
+    ]
     if each.beside is not None:
         files += ["-content", bench.file("content", each.beside)]
-    how = ["-inform", "DER", "-binary", "-purpose", "any", "-crl_check_all", "-certfile", ground.issuers, *ground.moment]
+    how = [
+        "-inform",
+        "DER",
+        "-binary",
+        "-purpose",
+        "any",
+        "-crl_check_all",
+        "-certfile",
+        ground.issuers,
+        *ground.moment,
+    ]
     return bench.accepts("openssl", "cms", "-verify", *how, *files, *options)
 
 
@@ -95,7 +120,7 @@ def _content_changed(ours: SignedFile) -> SignedFile:
     return replace(ours, cms=flipped(ours.cms, ours.cms.index(CONTENT) + 5))
 
 
-def _edited(data: bytes, *, signature: bytes | None = None, token: bytes | None = None) -> bytes:
+def edited(data: bytes, *, signature: bytes | None = None, token: bytes | None = None) -> bytes:
     whole = asn1_cms.ContentInfo.load(data)
     info = whole["content"]["signer_infos"][0]
     if signature is not None:
@@ -106,7 +131,7 @@ def _edited(data: bytes, *, signature: bytes | None = None, token: bytes | None 
     return bytes(whole.dump(force=True))
 
 
-def _recertified(ground: Ground, data: bytes, label: str) -> bytes:
+def recertified(ground: Ground, data: bytes, label: str) -> bytes:
     """Names another signer of the same authority, and holds his certificate instead."""
     other = "signer" if label == "signer-rsa" else "signer-rsa"
     whole = asn1_cms.ContentInfo.load(data)
@@ -122,34 +147,27 @@ def _recertified(ground: Ground, data: bytes, label: str) -> bytes:
 FILES = {
     "evidence.json": b'{"events": []}\n' * 40,
     "receipts/H28-26E-0000001.pdf": b"%PDF-1.7 ...",
-    "checkpoint.txt": "cong4.example.vn/log\n7\nAAAA\n".encode(),
+    "checkpoint.txt": b"cong4.example.vn/log\n7\nAAAA\n",
 }
 Change = Callable[[dict[str, bytes]], None]
 
 
 def containers(ground: Ground) -> Iterator[Thing[bytes]]:
-    for label in ("signer", "signer-rsa"):
+    for kind, label in (("P-256", "signer"), ("RSA", "signer-rsa")):
         signer = ground.world.key_signer(label)
         ours = asic.build(FILES, signer, NOW, stamper=ground.world.stamper())
-        foreign = asic.build(FILES, ground.world.key_signer("signer-foreign"), NOW)
-        other = asic.build({"a.txt": b"another"}, signer, NOW)
-        altered: dict[str, Change] = {
-            "a byte of a file": lambda inside: inside.update({"evidence.json": flipped(inside["evidence.json"], 3)}),
-            "a byte of the manifest": lambda inside: inside.update(
-                {asic.MANIFEST: inside[asic.MANIFEST].replace(b"evidence", b"evidencf")}
+        another = asic.unpack(asic.build({"a.txt": b"another"}, signer, NOW))
+        altered = {what: _changed(ours, change) for what, change in CHANGES.items()}
+        altered |= {
+            "the signature of another": _changed(
+                ours, _set(asic.SIGNATURE, lambda _, a=another: a[asic.SIGNATURE])
             ),
-            "a byte of the signature": lambda inside: inside.update({asic.SIGNATURE: _signature_flipped(inside)}),
-            "a file and its digest": _rewritten,
-            "a file left out": lambda inside: inside.pop("checkpoint.txt") and None,
-            "two files exchanged": _exchanged,
-            "a foreign file": lambda inside: inside.update({"receipts/H28-26E-0000002.pdf": b"%PDF-1.7 more"}),
-            "the signature of another": lambda inside: inside.update({asic.SIGNATURE: asic.unpack(other)[asic.SIGNATURE]}),
+            "by a signer that is not ours": asic.build(FILES, ground.world.key_signer("signer-foreign"), NOW),
         }
-        copies = {what: _changed(ours, change) for what, change in altered.items()}
         yield Thing(
-            f"container ASiC-E by {'RSA' if 'rsa' in label else 'P-256'}",
+            f"container ASiC-E by {kind}",
             ours,
-            copies | {"by a signer that is not ours": foreign},
+            altered,
             {"unzip, openssl cms": lambda each: _unzipped(ground, each)},
             lambda each: said(lambda: asic.read(each, ground.trust, NOW).judgement),
         )
@@ -164,6 +182,17 @@ def _changed(data: bytes, change: Change) -> bytes:
         for name, content in inside.items():
             archive.writestr(zipfile.ZipInfo(name), content)
     return buffer.getvalue()
+
+
+def _set(name: str, make: Callable[[dict[str, bytes]], bytes]) -> Change:
+    def change(inside: dict[str, bytes]) -> None:
+        inside[name] = make(inside)
+
+    return change
+
+
+def _left_out(inside: dict[str, bytes]) -> None:
+    del inside["checkpoint.txt"]
 
 
 def _signature_flipped(inside: Mapping[str, bytes]) -> bytes:
@@ -188,7 +217,7 @@ def _exchanged(inside: dict[str, bytes]) -> None:
 
 
 def _unzipped(ground: Ground, data: bytes) -> bool:
-    """As EN 319 162-1 says a reader does: unpack, the signature over the manifest, each file that the manifest names."""
+    """As a reader by EN 319 162-1: unpack, the signature over the manifest, each file that the manifest names."""
     folder = ground.bench.folder / "unzipped"
     shutil.rmtree(folder, ignore_errors=True)
     if not ground.bench.accepts("unzip", "-q", "-d", folder, ground.bench.file("container.asice", data)):
@@ -198,4 +227,20 @@ def _unzipped(ground: Ground, data: bytes) -> bool:
         return False
     references = etree.fromstring(manifest).iter("{*}DataObjectReference")
     told = [(folder / each.get("URI", ""), each.findtext("{*}DigestValue") or "") for each in references]
-    return bool(told) and all(path.is_file() and _digest(path.read_bytes()) == value.encode() for path, value in told)
+    return bool(told) and all(
+        path.is_file() and _digest(path.read_bytes()) == value.encode() for path, value in told
+    )
+
+
+CHANGES: dict[str, Change] = {
+    "a byte of a file": _set("evidence.json", lambda inside: flipped(inside["evidence.json"], 3)),
+    "a byte of the manifest": _set(
+        asic.MANIFEST, lambda inside: inside[asic.MANIFEST].replace(b"evidence", b"evidencf")
+    ),
+    "a byte of the signature": _set(asic.SIGNATURE, _signature_flipped),
+    "a file and its digest": _rewritten,
+    "a file left out": _left_out,
+    "two files exchanged": _exchanged,
+    "a foreign file": _set("receipts/H28-26E-0000002.pdf", lambda _: b"%PDF-1.7 more"),
+}
+"""What is done to the files of a container after it was signed."""

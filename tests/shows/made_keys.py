@@ -4,21 +4,16 @@ import base64
 import hashlib
 import hmac as codes
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
-import http_message_signatures as public_library
-import standardwebhooks
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from signing import http_messages, jose, mac, notes, rsa, webhooks
-from signing.errors import BadSignature
+from signing import jose, mac, rsa
 from signing.jwk import b64url, unb64url
 from signing.keys import Kind, PrivateKey, PublicKey, der_of_halves, generate, sign, verify
-from tests.shows.asked import Thing, flipped, holds
+from tests.shows.asked import Thing, flipped, holds, other_letter
 from tests.shows.ground import Ground
 from tests.shows.public_tools import Bench
 
@@ -48,7 +43,7 @@ def bare_signatures(ground: Ground) -> Iterator[Thing[Bare]]:
             f"signature by {name}",
             ours,
             _altered(ours, other.public_key(), make(key, TEXT + b"0")),
-            {"openssl pkeyutl" if kind == "ed25519" else "openssl dgst": _openssl(ground.bench, options)},
+            {"openssl pkeyutl" if kind == "ed25519" else "openssl dgst": by_openssl(ground.bench, options)},
             lambda each, check=check: holds(lambda: check(each)),
         )
 
@@ -80,7 +75,7 @@ def _altered(ours: Bare, other: PublicKey, elsewhere: bytes) -> dict[str, Bare]:
     }
 
 
-def _openssl(bench: Bench, options: list[str]) -> Callable[[Bare], bool]:
+def by_openssl(bench: Bench, options: list[str]) -> Callable[[Bare], bool]:
     """By `dgst`, where a digest is named, else by `pkeyutl`: Ed25519 has none."""
 
     def accepts(each: Bare) -> bool:
@@ -109,30 +104,32 @@ class Coded:
 
 def codes_of_messages(ground: Ground) -> Iterator[Thing[Coded]]:
     key = hashlib.sha256(b"a shared secret").digest()
-    for algorithm in ("sha256", "sha512"):
+    algorithms: tuple[mac.Algorithm, ...] = ("sha256", "sha512")
+    for algorithm in algorithms:
         ours = Coded(TEXT, mac.hmac_hex(key, TEXT, algorithm), key)
-        digit = "1" if ours.code[0] == "0" else "0"
-
-        def ours_read(each: Coded, algorithm: mac.Algorithm = algorithm) -> str:
-            return holds(lambda: mac.same(each.code, mac.hmac_hex(each.key, each.content, algorithm)))
-
-        def openssl(each: Coded, algorithm: str = algorithm) -> bool:
-            content = ground.bench.file("content", each.content)
-            given = ["-digest", algorithm, "-macopt", f"hexkey:{each.key.hex()}", "-in", content]
-            return ground.bench.said("openssl", "mac", *given, "HMAC").strip().lower() == each.code.encode()
-
         yield Thing(
             f"code by HMAC-{algorithm.upper()}",
             ours,
             {
                 "a byte of the content": replace(ours, content=flipped(TEXT, 9)),
-                "a digit of the code": replace(ours, code=digit + ours.code[1:]),
+                "a digit of the code": replace(ours, code=other_letter(ours.code, 0)),
                 "the code cut": replace(ours, code=ours.code[:-2]),
                 "the key of another": replace(ours, key=flipped(key, 0)),
             },
-            {"openssl mac": openssl},
-            ours_read,
+            {"openssl mac": _code_openssl(ground.bench, algorithm)},
+            lambda each, name=algorithm: holds(
+                lambda: mac.same(each.code, mac.hmac_hex(each.key, each.content, name))
+            ),
         )
+
+
+def _code_openssl(bench: Bench, algorithm: str) -> Callable[[Coded], bool]:
+    def accepts(each: Coded) -> bool:
+        content = bench.file("content", each.content)
+        given = ["-digest", algorithm, "-macopt", f"hexkey:{each.key.hex()}", "-in", content]
+        return bench.said("openssl", "mac", *given, "HMAC").strip().lower() == each.code.encode()
+
+    return accepts
 
 
 # --- JSON Web Signatures --------------------------------------------------------------------------------
@@ -145,41 +142,44 @@ class Token:
 
 
 def tokens(ground: Ground) -> Iterator[Thing[Token]]:
+    facts = json.dumps({"case_code": "H28-261124-0001", "total_vnd": 180_000}).encode()
     for kind, alg in ((Kind.P256, "ES256"), (Kind.ED25519, "EdDSA")):
         key, other = generate(kind), generate(kind)
-        facts = json.dumps({"case_code": "H28-261124-0001", "total_vnd": 180_000}).encode()
-        ours = Token(jose.sign_compact(facts, key=key, kid="submission", typ="receipt+jws"), key.public_key())
-        head, _, tail = ours.text.split(".")
+        text = jose.sign_compact(facts, key=key, kid="submission", typ="receipt+jws")
+        ours = Token(text, key.public_key())
         options = ["-sha256"] if kind is Kind.P256 else []
-
-        def openssl(each: Token, options: list[str] = options) -> bool:
-            signed, _, signature = each.text.rpartition(".")
-            return _openssl(ground.bench, options)(Bare(signed.encode(), _raw(signature), each.key))
-
         yield Thing(
             f"JWS by {alg}",
             ours,
             {
-                "a byte of the payload": replace(ours, text=f"{head}.{b64url(facts.replace(b'180', b'980'))}.{tail}"),
-                "a byte of the signature": replace(ours, text=f"{ours.text[:-40]}{_other(ours.text[-40])}{ours.text[-39:]}"),
-                "the algorithm none": replace(ours, text=_headed(ours.text, alg="none", signature="")),
+                "a byte of the payload": replace(
+                    ours, text=text.replace(b64url(facts), b64url(flipped(facts, -2)))
+                ),
+                "a byte of the signature": replace(ours, text=other_letter(text, -40)),
+                "the algorithm none": replace(ours, text=_headed(text, alg="none", signature="")),
                 "the public key as a secret": replace(ours, text=_confused(ours)),
-                "a byte of the header": replace(ours, text=_headed(ours.text, typ="receipt+jwt")),
+                "a byte of the header": replace(ours, text=_headed(text, typ="receipt+jwt")),
                 "the key of another": replace(ours, key=other.public_key()),
             },
-            {"openssl dgst" if options else "openssl pkeyutl": openssl},
+            {"openssl dgst" if options else "openssl pkeyutl": _token_openssl(ground.bench, options)},
             lambda each: holds(lambda: jose.verify_compact(each.text, lambda _kid: each.key)),
         )
+
+
+def _token_openssl(bench: Bench, options: list[str]) -> Callable[[Token], bool]:
+    bare = by_openssl(bench, options)
+
+    def accepts(each: Token) -> bool:
+        signed, _, signature = each.text.rpartition(".")
+        return bare(Bare(signed.encode(), _raw(signature), each.key))
+
+    return accepts
 
 
 def _raw(signature: str) -> bytes:
     """64 bytes, or zeros for what is no such signature, so that openssl has something to refuse."""
     raw = unb64url(signature)
     return raw if len(raw) == 64 else bytes(64)
-
-
-def _other(letter: str) -> str:
-    return "B" if letter == "A" else "A"
 
 
 def _headed(text: str, *, signature: str | None = None, **changes: str) -> str:

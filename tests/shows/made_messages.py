@@ -9,13 +9,13 @@ from types import SimpleNamespace
 import http_message_signatures as public_library
 import standardwebhooks
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from signing import notes, webhooks
 from signing.http_messages import Request, sign_request, sign_response, verify_request, verify_response
 from signing.keys import Kind, PublicKey, generate
-from tests.shows.asked import Thing, flipped, holds
+from tests.shows.asked import Thing, flipped, holds, other_letter
 from tests.shows.ground import Ground
+from tests.shows.made_keys import Bare, by_openssl
 from tests.unit.signing.pki_world import NOW
 
 ALGORITHMS = {
@@ -27,6 +27,7 @@ JSON = {"content-type": "application/json"}
 URL = "https://cong4.example.vn/v1/payments?state=paid"
 BODY = '{"amount_vnd":180000,"note":"lệ phí"}'.encode()
 KEYID = "portal-1"
+ORIGIN = "cong4.example.vn/log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,13 @@ def http_messages(_ground: Ground) -> Iterator[Thing[Sent]]:
         more = {"the method": replace(request, method="PUT"), "the address": replace(request, url=f"{URL}x")}
         yield Thing(f"HTTP request by {kind}", request, _altered(request, other) | more, library, _read)
         others = {name: value for name, value in asked.headers.items() if name != "signature"}
-        elsewhere = Request("POST", URL, others | {"signature": f"sig1=:{base64.b64encode(bytes(64)).decode()}:"})
-        more = {"the status": replace(response, status=200), "the answer to another": replace(response, asked=elsewhere)}
+        elsewhere = Request(
+            "POST", URL, others | {"signature": f"sig1=:{base64.b64encode(bytes(64)).decode()}:"}
+        )
+        more = {
+            "the status": replace(response, status=200),
+            "the answer to another": replace(response, asked=elsewhere),
+        }
         yield Thing(f"HTTP response by {kind}", response, _altered(response, other) | more, library, _read)
 
 
@@ -66,16 +72,12 @@ def _altered(ours: Sent, other: PublicKey) -> dict[str, Sent]:
 
     return {
         "a byte of the body": replace(ours, body=ours.body.replace(b"180000", b"180001")),
-        "the digest of the body": headed("Content-Digest", lambda text: text.replace(text[12], _other(text[12]), 1)),
+        "the digest of the body": headed("Content-Digest", lambda text: other_letter(text, 20)),
         "the media type": headed("content-type", lambda _: "text/plain"),
         "the time": headed("Signature-Input", lambda text: text.replace("created=1", "created=2")),
-        "a byte of the signature": headed("Signature", lambda text: f"{text[:20]}{_other(text[20])}{text[21:]}"),
+        "a byte of the signature": headed("Signature", lambda text: other_letter(text, 20)),
         "the key of another": replace(ours, key=other),
     }
-
-
-def _other(letter: str) -> str:
-    return "B" if letter == "A" else "A"
 
 
 def _by_library(algorithm: object) -> Callable[[Sent], bool]:
@@ -135,7 +137,7 @@ def hooks(ground: Ground) -> Iterator[Thing[Hook]]:
                 "a byte of the body": replace(ours, body=flipped(BODY, 5)),
                 "the id": replace(ours, message_id="evt_2"),
                 "the time": replace(ours, timestamp=str(int(ours.timestamp) - 1)),
-                "a byte of the signature": replace(ours, signature=f"{made[:9]}{_other(made[9])}{made[10:]}"),
+                "a byte of the signature": replace(ours, signature=other_letter(made, 9)),
                 "the key of another": replace(
                     ours, secret=flipped(secret, 0), key=Ed25519PrivateKey.generate().public_key()
                 ),
@@ -179,10 +181,7 @@ def _hook_read(hook: Hook) -> object:
 
 
 def _ed25519(ground: Ground, key: Ed25519PublicKey, content: bytes, signature: bytes) -> bool:
-    bench = ground.bench
-    public = bench.file("key.pem", key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    given = ["-rawin", "-in", bench.file("content", content), "-sigfile", bench.file("signature", signature)]
-    return bench.accepts("openssl", "pkeyutl", "-verify", "-pubin", "-inkey", public, *given)
+    return by_openssl(ground.bench, [])(Bare(content, signature, key))
 
 
 # --- signed notes ----------------------------------------------------------------------------------------
@@ -196,42 +195,40 @@ class Noted:
 
 def signed_notes(ground: Ground) -> Iterator[Thing[Noted]]:
     """The checkpoint that the log signs, and the line of a witness, which signs its time together with it."""
-    log, witness = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
-    origin = "cong4.example.vn/log"
-    note = notes.sign(notes.Checkpoint(origin, 1_000, bytes(range(32))), name=origin, key=log)
+    log, witness, other = (Ed25519PrivateKey.generate() for _ in range(3))
+    note = notes.sign(notes.Checkpoint(ORIGIN, 1_000, bytes(range(32))), name=ORIGIN, key=log)
     seen = note + notes.cosign(note, name="witness", key=witness, at_s=int(NOW.timestamp()))
-    text, (line,) = note[: note.index("\n\n") + 1], note[note.index("\n\n") + 2 :].splitlines()
-    mark = line[40]
-    for name, ours, other, check in (
-        ("checkpoint of the log", Noted(note, notes.Verifier(origin, log.public_key())), Ed25519PrivateKey.generate(), notes.verify),
-        (
-            "cosignature of a witness",
-            Noted(seen, notes.Verifier("witness", witness.public_key(), notes.COSIGNATURE)),
-            log,
-            notes.verify_cosignature,
-        ),
-    ):
-        stranger = replace(ours.verifier, key=other.public_key())
-        whole = ours.note
-        place = whole.rindex(" ") + 30
-        yield Thing(
-            name,
-            ours,
-            {
-                "the size": replace(ours, note=whole.replace("\n1000\n", "\n1001\n")),
-                "a byte of the root": replace(ours, note=whole.replace("\nAAEC", "\nAQEC")),
-                "the name of the log": replace(ours, note=whole.replace(f"{origin}\n1000", f"{origin}2\n1000")),
-                "a byte of the signature": replace(ours, note=whole[:place] + _other(whole[place]) + whole[place + 1 :]),
-                "the key of another": replace(ours, verifier=stranger),
-            },
-            {"openssl pkeyutl": lambda each: _note_accepted(ground, each)},
-            lambda each, check=check: holds(lambda: check(each.note, each.verifier)),
-        )
-    del text, mark
+    checkpoint = Noted(note, notes.Verifier(ORIGIN, log.public_key()))
+    cosigned = Noted(seen, notes.Verifier("witness", witness.public_key(), notes.COSIGNATURE))
+    yield _noted(ground, "checkpoint of the log", checkpoint, other.public_key())
+    yield _noted(ground, "cosignature of a witness", cosigned, other.public_key())
+
+
+def _noted(ground: Ground, name: str, ours: Noted, other: Ed25519PublicKey) -> Thing[Noted]:
+    whole, place = ours.note, ours.note.rindex(" ") + 30
+    return Thing(
+        name,
+        ours,
+        {
+            "the size": replace(ours, note=whole.replace("\n1000\n", "\n1001\n")),
+            "a byte of the root": replace(ours, note=whole.replace("\nAAEC", "\nAQEC")),
+            "the name of the log": replace(ours, note=whole.replace(f"{ORIGIN}\n1000", f"{ORIGIN}2\n1000")),
+            "a byte of the signature": replace(ours, note=other_letter(whole, place)),
+            "the key of another": replace(ours, verifier=replace(ours.verifier, key=other)),
+        },
+        {"openssl pkeyutl": lambda each: _note_accepted(ground, each)},
+        lambda each: holds(lambda: _note_read(each)),
+    )
+
+
+def _note_read(noted: Noted) -> object:
+    if noted.verifier.kind == notes.COSIGNATURE:
+        return notes.verify_cosignature(noted.note, noted.verifier)
+    return notes.verify(noted.note, noted.verifier)
 
 
 def _note_accepted(ground: Ground, noted: Noted) -> bool:
-    """By the definition of C2SP: the last line's value is four bytes of key, for a witness eight of time, the signature."""
+    """By C2SP: the value of the last line is four bytes of key, for a witness eight of time, and the signature."""
     text, _, lines = noted.note.rpartition("\n\n")
     raw = base64.b64decode(lines.splitlines()[-1].split()[2])[4:]
     signed = f"{text}\n".encode()

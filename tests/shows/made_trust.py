@@ -39,7 +39,9 @@ REFUSED_SIGNERS = {
 """Signers of `sandbox/pki.yml`, each with one thing wrong with it."""
 
 
-def _judged(trust: CertificateTrust, certificate: bytes, others: Sequence[bytes], **more: ValidationData) -> Judgement:
+def _judged(
+    trust: CertificateTrust, certificate: bytes, others: Sequence[bytes], **more: ValidationData
+) -> Judgement:
     loaded = load_certificate(certificate)
     return trust.judge(loaded, [x509.load_der_x509_certificate(each) for each in others], at=NOW, **more)
 
@@ -51,14 +53,27 @@ def chains(ground: Ground) -> Iterator[Thing[bytes]]:
     """A signer's certificate under the root, with every list of revocation at hand."""
     pki = ground.world.server.pki
     above = [pki.certificate(each) for each in ("issuing", "revoked-issuing")]
-    options = ["-auth_level", "2", "-crl_check_all", *ground.moment, "-CAfile", ground.anchors, "-untrusted", ground.issuers]
+    options = [
+        "-auth_level",
+        "2",
+        "-crl_check_all",
+        *ground.moment,
+        "-CAfile",
+        ground.anchors,
+        "-untrusted",
+        ground.issuers,
+    ]
     for label in ("signer", "signer-rsa"):
         ours = pki.certificate(label)
         altered = {what: pki.certificate(each) for what, each in REFUSED_SIGNERS.items()}
         yield Thing(
             f"certificate of a {label}",
             ours,
-            {"a byte of its signature": flipped(ours, -3), "a byte of its content": flipped(ours, 60), **altered},
+            {
+                "a byte of its signature": flipped(ours, -3),
+                "a byte of its content": flipped(ours, 60),
+                **altered,
+            },
             {"openssl verify": lambda each: _verified(ground, each, options)},
             lambda each: said(lambda: _judged(ground.trust, each, above)),
         )
@@ -66,13 +81,19 @@ def chains(ground: Ground) -> Iterator[Thing[bytes]]:
 
 
 def _verified(ground: Ground, certificate: bytes, options: Sequence[str | Path]) -> bool:
-    return ground.bench.accepts("openssl", "verify", *options, ground.bench.file("certificate.der", certificate))
+    return ground.bench.accepts(
+        "openssl", "verify", *options, ground.bench.file("certificate.der", certificate)
+    )
 
 
 def _made_here(ground: Ground) -> Thing[bytes]:
     """The certificate that a gateway makes for itself under a root of its own, where it was given none."""
-    held = ensure_certificate(Keystore.open(ground.bench.folder / "keys"), "receipt", subject="Cổng 4", now=NOW)
-    other = ensure_certificate(Keystore.open(ground.bench.folder / "other"), "receipt", subject="Cổng 4", now=NOW)
+    held = ensure_certificate(
+        Keystore.open(ground.bench.folder / "keys"), "receipt", subject="Cổng 4", now=NOW
+    )
+    other = ensure_certificate(
+        Keystore.open(ground.bench.folder / "other"), "receipt", subject="Cổng 4", now=NOW
+    )
     root = ground.bench.file("own-root.pem", pem(held.root))
     trust = CertificateTrust(Roots(national=(held.root,)), policy=Policy(revocation=Revocation.NONE))
     ours = held.certificate.public_bytes(Encoding.DER)
@@ -119,7 +140,9 @@ def ocsp_answers(ground: Ground) -> Iterator[Thing[Answered]]:
         trusted = ["-issuer", ground.issuers, "-CAfile", ground.root, *ground.moment]
         words = bench.said("openssl", "ocsp", *trusted, *files)
         # its -attime is for certificates only: whether an answer is fresh, it asks of the clock of the machine
-        return b"Response verify OK" in words and re.search(rb"^(.*: )?good$", words, re.MULTILINE) is not None
+        return (
+            b"Response verify OK" in words and re.search(rb"^(.*: )?good$", words, re.MULTILINE) is not None
+        )
 
     yield Thing(
         "answer of OCSP",
@@ -139,7 +162,9 @@ def ocsp_answers(ground: Ground) -> Iterator[Thing[Answered]]:
 def _answer(ground: Ground, label: str) -> bytes:
     world = ground.world
     builder = ocsp.OCSPRequestBuilder()
-    asked = builder.add_certificate(world.certificate(label), world.certificate("issuing"), hashes.SHA256()).build()
+    asked = builder.add_certificate(
+        world.certificate(label), world.certificate("issuing"), hashes.SHA256()
+    ).build()
     answer = world.server.pki.answer(Service.OCSP, "issuing", asked.public_bytes(Encoding.DER))
     assert answer.status == 200, label
     return answer.body
@@ -225,7 +250,16 @@ def time_stamps(ground: Ground) -> Iterator[Thing[Stamped]]:
 
     def openssl(each: Stamped) -> bool:
         file = ground.bench.file("token.der", each.token)
-        options = ["-token_in", "-in", file, "-digest", each.digest.hex(), "-CAfile", ground.root, *ground.moment]
+        options = [
+            "-token_in",
+            "-in",
+            file,
+            "-digest",
+            each.digest.hex(),
+            "-CAfile",
+            ground.root,
+            *ground.moment,
+        ]
         return ground.bench.accepts("openssl", "ts", "-verify", *options)
 
     yield Thing(
@@ -237,10 +271,10 @@ def time_stamps(ground: Ground) -> Iterator[Thing[Stamped]]:
             "a byte of the signature": replace(ours, token=flipped(ours.token, -5)),
             "of an authority that is not ours": replace(ours, token=stamp_of(ground, "tsa-foreign", digest)),
             "whose purpose is not critical": replace(ours, token=stamp_of(ground, "tsa-loose", digest)),
-            "of an authority for other things too": replace(ours, token=stamp_of(ground, "tsa-mixed", digest)),
+            "of an authority for other things too": replace(
+                ours, token=stamp_of(ground, "tsa-mixed", digest)
+            ),
         },
         {"openssl ts": openssl},
         read,
     )
-
-

@@ -1,4 +1,4 @@
-"""Signed XML: receipts in the tax authority's shape (XAdES), messages with the attacks XSW 1 to 8, detached XML, SOAP."""
+"""Signed XML: receipts in the tax authority's shape (XAdES), messages with XSW 1 to 8, detached signatures, SOAP."""
 
 import base64
 import copy
@@ -45,11 +45,13 @@ def by_xmlsec(ground: Ground, document: bytes, *ids: str, beside: Sequence[str |
 
 
 def by_signxml(document: bytes, signer: KeySigner, references: int = 2) -> bool:
-    """Whether signxml raises nothing when it is told whose certificate it has to be. What is signed it would give back."""
+    """Whether signxml raises nothing when it is told whose certificate it has to be; what is signed, it gives back."""
     return _raises_nothing(XAdESVerifier(), document, signer, references)
 
 
-def _raises_nothing(verifier: signxml.XMLVerifier, document: bytes, signer: KeySigner, references: int) -> bool:
+def _raises_nothing(
+    verifier: signxml.XMLVerifier, document: bytes, signer: KeySigner, references: int
+) -> bool:
     try:
         verifier.verify(document, x509_cert=pem(signer.certificate).decode(), expect_references=references)
     except (signxml.exceptions.SignXMLException, etree.DocumentInvalid):
@@ -92,7 +94,9 @@ def _receipt_thing(ground: Ground, name: str, label: str, level: str) -> Thing[b
         "a digit of the sum": ours.replace(b"<TgTTTBSo>234500<", b"<TgTTTBSo>934500<"),
         "a letter of a name": ours.replace("Hồng Nhung".encode(), "Hồng Nhưng".encode()),
         "a byte of the signature": edited(ours, value_flipped),
-        "when it was signed": ours.replace(b"<xades:SigningTime>2026-11-24", b"<xades:SigningTime>2026-11-23"),
+        "when it was signed": ours.replace(
+            b"<xades:SigningTime>2026-11-24", b"<xades:SigningTime>2026-11-23"
+        ),
         "another signer's certificate": edited(ours, recertified(other)),
         "the signature of another": edited(ours, _resigned(elsewhere)),
         "wrapped, the true part in an Object": edited(ours, _wrapped("evil")),
@@ -185,10 +189,15 @@ def _restamped(token: bytes) -> Change:
 
 def _stamped_octets(document: bytes) -> bytes:
     """What a time-stamp of the signature is over: its SignatureValue element, canonical (EN 319 132-1, 5.3)."""
-    return etree.tostring(next(etree.fromstring(document).iter(ds("SignatureValue"))), method="c14n", exclusive=True)
+    return etree.tostring(
+        next(etree.fromstring(document).iter(ds("SignatureValue"))), method="c14n", exclusive=True
+    )
 
 
 # --- wrapping in messages ------------------------------------------------------------------------------------
+
+
+MESSAGE_IDS = ("urn:r:Response@ID", "urn:a:Assertion@ID", PROPERTIES)
 
 
 def messages(ground: Ground) -> Iterator[Thing[bytes]]:
@@ -204,13 +213,12 @@ def messages(ground: Ground) -> Iterator[Thing[bytes]]:
         for attack in attacks:
             for how, new_id in (("", "evil"), (" with the same Id", "a1" if path else "r1")):
                 altered[f"{attack.__name__}{how}"] = edited(ours, lambda root, a=attack, n=new_id: a(root, n))
-        ids = ("urn:r:Response@ID", "urn:a:Assertion@ID", PROPERTIES)
         yield Thing(
             f"XAdES over {what}",
             ours,
             altered,
             {
-                "xmlsec1": lambda each: by_xmlsec(ground, each, *ids),
+                "xmlsec1": lambda each: by_xmlsec(ground, each, *MESSAGE_IDS),
                 "signxml": lambda each, signer=signer: by_signxml(each, signer),
             },
             lambda each, path=path: _message_read(ground, each, path),
@@ -228,7 +236,7 @@ def _message_read(ground: Ground, document: bytes, path: Sequence[str]) -> str:
 
     word = said(judged)
     first = next(etree.fromstring(document).iter(PAID)).text
-    return word or ("" if found == [first] else f"only {found[0]}, which was signed, is read")
+    return word or ("" if found == [first] else f"only {found[0]}, which was signed")
 
 
 # --- detached ------------------------------------------------------------------------------------------------
@@ -258,7 +266,9 @@ def detached(ground: Ground) -> Iterator[Thing[Beside]]:
             return by_xmlsec(ground, each.signature, PROPERTIES, beside=beside)
 
         def read(each: Beside) -> Judgement:
-            return xml_signatures.verify_detached(each.signature, each.file, ground.trust, at=NOW, name=name).judgement
+            return xml_signatures.verify_detached(
+                each.signature, each.file, ground.trust, at=NOW, name=name
+            ).judgement
 
         yield Thing(
             f"XAdES detached by {kind}",
@@ -267,9 +277,13 @@ def detached(ground: Ground) -> Iterator[Thing[Beside]]:
                 "a byte of the file": replace(ours, file=flipped(content, 12)),
                 "the file cut": replace(ours, file=content[:-1]),
                 "a byte of the signature": replace(ours, signature=edited(ours.signature, value_flipped)),
-                "another signer's certificate": replace(ours, signature=edited(ours.signature, recertified(other))),
+                "another signer's certificate": replace(
+                    ours, signature=edited(ours.signature, recertified(other))
+                ),
                 "the signature of another file": replace(ours, signature=made(signer, b"another")),
-                "by a signer that is not ours": replace(ours, signature=made(ground.world.key_signer("signer-foreign"))),
+                "by a signer that is not ours": replace(
+                    ours, signature=made(ground.world.key_signer("signer-foreign"))
+                ),
             },
             {"xmlsec1": xmlsec},
             lambda each: said(lambda: read(each)),
@@ -292,7 +306,9 @@ def soap_messages(ground: Ground) -> Iterator[Thing[bytes]]:
         def xmlsec(each: bytes, certificate: object = certificate, names: Sequence[str] = names) -> bool:
             known = [part for name in names for part in ("--id-attr:Id", name.removesuffix("@Id"))]
             file = ground.bench.file("message.xml", each)
-            return ground.bench.accepts("xmlsec1", "--verify", "--pubkey-cert-pem", str(certificate), *known, file)
+            return ground.bench.accepts(
+                "xmlsec1", "--verify", "--pubkey-cert-pem", str(certificate), *known, file
+            )
 
         def library(each: bytes, signer: KeySigner = signer) -> bool:
             return _raises_nothing(signxml.XMLVerifier(), each, signer, 3)
@@ -332,5 +348,3 @@ def _body_wrapped(new_id: str) -> Change:
         etree.SubElement(next(root.iter(f"{{{SOAP11}}}Header")), "wrapper").append(true)
 
     return change
-
-
