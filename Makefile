@@ -3,11 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: tools setup demo up bench bench-signing bench-growth test format lint types imports generated tests contract-table mutation docs pictures lock
+.PHONY: tools setup demo up bench bench-signing bench-growth test format lint types imports generated tests contract-table shows-tools mutation docs pictures lock
 
 # tools of Debian that some tests hold our work against; without one its tests are skipped, but in CI
 tools:
-	apt-get update -q && apt-get install -qy chromium xmlsec1 softhsm2 openssl poppler-utils
+	apt-get update -q && apt-get install -qy chromium xmlsec1 softhsm2 openssl poppler-utils unzip
 
 setup: $(STAMP)
 
@@ -57,6 +57,10 @@ tests: $(STAMP)
 # adapters across, questions down: each cell is really asked, exit code 1 when one fails
 contract-table: $(STAMP)
 	PYTHONPATH=. $(BIN)/python tests/contract/table.py
+
+# five minutes: each public tool asked of each thing that we sign and of altered copies, exit code 1 when one does not hold
+shows-tools: $(STAMP)
+	$(BIN)/python -m tests.shows tools
 
 # twenty minutes: small faults in the code of the money, and which of them the tests let live; NAMES=vnpay for some
 mutation: $(STAMP)

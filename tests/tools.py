@@ -11,6 +11,7 @@ PACKAGES = {
     "pdfsig": "poppler-utils",
     "pdftotext": "poppler-utils",
     "softhsm2-util": "softhsm2",
+    "unzip": "unzip",
     "xmlsec1": "xmlsec1",
 }
 """Each tool by the package it comes in; `make tools` installs them."""

@@ -1,6 +1,7 @@
 """Signed notes and checkpoints: what others made is read, what we make is refused once it was changed."""
 
 import base64
+import hashlib
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -80,6 +81,53 @@ def test_a_log_key_is_no_witness_key() -> None:
     only = line.replace(NOTE.rpartition("\n\n")[2], "", 1)
     with pytest.raises(BadSignature):
         notes.verify(only, MINE)
+
+
+def test_a_cosignature_is_over_what_c2sp_says() -> None:
+    line = notes.cosign(NOTE, name=SEEN.name, key=WITNESS, at_s=1_790_000_000)
+    raw = base64.b64decode(line.split()[2])
+    told_id = hashlib.sha256(b"witness.example\n\x04" + WITNESS.public_key().public_bytes_raw()).digest()[:4]
+    assert (told_id, 1_790_000_000) == (raw[:4], int.from_bytes(raw[4:12], "big"))
+    root = base64.b64encode(bytes(range(32))).decode()
+    signed = f"cosignature/v1\ntime 1790000000\ncong4.example/log\n1234\n{root}\n"
+    WITNESS.public_key().verify(raw[12:], signed.encode())
+
+
+def test_a_line_of_the_same_name_by_another_key_is_passed_over() -> None:
+    both = NOTE + notes.cosign(NOTE, name=ORIGIN, key=KEY, at_s=7)
+    assert 7 == notes.verify_cosignature(both, notes.Verifier(ORIGIN, KEY.public_key(), notes.COSIGNATURE))
+
+
+def test_another_spelling_of_the_same_signature_is_refused() -> None:
+    assert NOTE.endswith("=\n")
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    spare = letters[letters.index(NOTE[-3]) + 1]  # bits that no byte is made of
+    with pytest.raises(Malformed, match="as Base64 writes it"):
+        notes.verify(f"{NOTE[:-3]}{spare}=\n", MINE)
+    with pytest.raises(Malformed, match="not Base64"):
+        notes.verify(f"{NOTE[:-3]}*=\n", MINE)
+
+
+@pytest.mark.parametrize(
+    ("note", "words"), [(NOTE + "x" * notes.MAX_NOTE_BYTES, "too large"), ("\ud800", "no letter")]
+)
+def test_what_is_no_note_of_a_size_that_is_read_is_refused(note: str, words: str) -> None:
+    with pytest.raises(Malformed, match=words):
+        notes.verify(note, MINE)
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_a_root_of_another_length_is_refused(length: int) -> None:
+    note = notes.sign(notes.Checkpoint(ORIGIN, 1, bytes(length)), name=ORIGIN, key=KEY)
+    with pytest.raises(Malformed, match=r"32 bytes|not Base64"):
+        notes.verify(note, MINE)
+
+
+def test_the_key_of_a_witness_is_read_and_one_of_another_kind_or_name_is_not() -> None:
+    assert SEEN == notes.read_verifier(SEEN.text())
+    for other in (notes.Verifier("w", WITNESS.public_key(), 2), notes.Verifier("a b", WITNESS.public_key())):
+        with pytest.raises(Malformed, match="no log and no witness"):
+            notes.read_verifier(other.text())
 
 
 @pytest.mark.parametrize(

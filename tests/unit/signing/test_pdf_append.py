@@ -72,7 +72,7 @@ def said_by_pdfsig(pdf: bytes, folder: Path) -> str:
 def cms_and_content(pdf: bytes) -> tuple[bytes, bytes]:
     embedded = PdfFileReader(io.BytesIO(pdf)).embedded_signatures[0]
     _, before, after, last = map(int, embedded.byte_range)
-    return bytes(embedded.pkcs7_content).rstrip(b"\x00"), pdf[:before] + pdf[after : after + last]
+    return ContentInfo.load(bytes(embedded.pkcs7_content)).dump(), pdf[:before] + pdf[after : after + last]
 
 
 def accepted_by_openssl(pdf: bytes, world: World, folder: Path) -> bool:

@@ -45,6 +45,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def prepared_by_the_attacker() -> bytes:
+    return shadow_paper()
+
+
+def shadow_paper() -> bytes:
     """A paper with what shadow attacks need: an overlay that hides, a second page tree, a form field of text."""
     writer = Writer(io.BytesIO(printed("Số tiền: 180.000 đ")))
     page_ref, _ = writer.find_page_for_modification(0)

@@ -1,3 +1,4 @@
+import base64
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -140,6 +141,8 @@ def test_signing_without_any_key_is_malformed() -> None:
 def test_a_secret_goes_to_text_and_back_and_has_24_to_64_bytes() -> None:
     expected = SECRET
     assert expected == secret_bytes(generate_secret(SECRET))
+    for size in (24, 64):
+        assert bytes(size) == secret_bytes(generate_secret(bytes(size)))
     for size in (23, 65):
         with pytest.raises(Malformed):
             generate_secret(bytes(size))
@@ -150,7 +153,7 @@ def test_a_secret_goes_to_text_and_back_and_has_24_to_64_bytes() -> None:
 
 def test_a_public_key_goes_to_text_and_back() -> None:
     text = public_key_text(KEY.public_key())  # type: ignore[arg-type]
-    assert text.startswith("whpk_")
+    assert f"whpk_{base64.b64encode(KEY.public_key().public_bytes_raw()).decode()}" == text  # type: ignore[union-attr]
     assert KEY.public_key() == public_key_from_text(text)
     for bad in ("whpk_AAAA", "whpk_?", text.removeprefix("whpk_")):
         with pytest.raises(Malformed):
