@@ -105,7 +105,7 @@ def check(data: bytes, *, key: str | None = None, root: x509.Certificate | None 
     _order([_member(each, "index", int) for each in told["events"]], leaves)
     for at, (each, leaf) in enumerate(zip(told["events"], leaves, strict=True), start=1):
         _opened(_member(each, "opened", dict), leaf, at, case_code)
-    receipts = _papers(files, leaves)
+    receipts = _papers(files, list(map(_values, told["events"], leaves)))
     return Proof(
         case_code=case_code,
         events=len(leaves),
@@ -363,11 +363,17 @@ def _opened(opened: Mapping[str, Any], leaf: Mapping[str, Any], at: int, case_co
         raise Broken(f"Sự kiện thứ {at} là của hồ sơ khác", f"Event {at} is foreign: it is of another case")
 
 
-def _papers(files: Mapping[str, bytes], leaves: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def _values(told: Mapping[str, Any], leaf: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The type of an event, and its values: those that its leaf shows, and those that are opened."""
+    opened = {name: each["value"] for name, each in told["opened"].items()}
+    return str(leaf.get("type")), {**_member(leaf, "data", dict), **opened}
+
+
+def _papers(files: Mapping[str, bytes], events: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[str, ...]:
     """The receipts that the events name are there as they were issued, and no other ones."""
     wanted: dict[str, str] = {}
-    for leaf in leaves:
-        wanted.update(_named(str(leaf.get("type")), _member(leaf, "data", dict)))
+    for type_, values in events:
+        wanted.update(_named(type_, values))
     for name, digest in wanted.items():
         if name not in files:
             raise Broken(f"Thiếu {name}", f"{name} is missing")
@@ -379,14 +385,15 @@ def _papers(files: Mapping[str, bytes], leaves: Sequence[Mapping[str, Any]]) -> 
     return tuple(sorted(Path(name).stem for name in wanted if name.endswith(".pdf")))
 
 
-def _named(type_: str, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The files that an event names, with the SHA-256 of each."""
-    if type_ in {"receipt.issued", "receipt.completed"}:  # completed was its signature: it says what it said
-        yield f"receipts/{_text(data, 'receipt_number')}.pdf", _text(data, "pdf_sha256")
-        if "json_sha256" in data:
-            yield f"receipts/{_text(data, 'receipt_number')}.json", _text(data, "json_sha256")
-    if "submission_receipt_sha256" in data:
-        yield "submission-receipt.jws", _text(data, "submission_receipt_sha256")
+def _named(type_: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The files that an event names, with the SHA-256 of each; none where nothing is opened."""
+    if type_ in {"receipt.issued", "receipt.completed"} and "pdf_sha256" in values:
+        # completed was its signature: it says what it said
+        yield f"receipts/{_text(values, 'receipt_number')}.pdf", _text(values, "pdf_sha256")
+        if "json_sha256" in values:
+            yield f"receipts/{_text(values, 'receipt_number')}.json", _text(values, "json_sha256")
+    if "submission_receipt_sha256" in values:
+        yield "submission-receipt.jws", _text(values, "submission_receipt_sha256")
 
 
 # --- reading ---------------------------------------------------------------------------------------------

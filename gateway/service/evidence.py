@@ -140,17 +140,20 @@ def _opened(fact: leaf.Fact, person: Mapping[str, object], salt: bytes | None) -
 
 
 def _papers(context: Context, case: case_store.Case, told: Mapping[str, Any]) -> Files:
-    """The papers that the sealed events name, as they name them: what is not sealed yet is in the next container."""
+    """The papers that the sealed events name, as they name them: what is not sealed yet is in the next container.
+
+    Of a person who was forgotten there are none: nothing is left that could show whose they are.
+    """
     files: Files = {}
     for event in told["events"]:
         leaf_ = json.loads(event["leaf"])
-        data = leaf_["data"]
-        if leaf_["type"] in {"receipt.issued", "receipt.completed"}:
-            name = f"receipts/{data['receipt_number']}"
-            files[f"{name}.pdf"] = context.files.get(data["pdf_sha256"])
-            if "json_sha256" in data:
-                files[f"{name}.json"] = context.files.get(data["json_sha256"])
-        if "submission_receipt_sha256" in data and case.submission_receipt is not None:
+        values = {**leaf_["data"], **{name: each["value"] for name, each in event["opened"].items()}}
+        if leaf_["type"] in {"receipt.issued", "receipt.completed"} and "pdf_sha256" in values:
+            name = f"receipts/{values['receipt_number']}"
+            files[f"{name}.pdf"] = context.files.get(values["pdf_sha256"])
+            if "json_sha256" in values:
+                files[f"{name}.json"] = context.files.get(values["json_sha256"])
+        if "submission_receipt_sha256" in values and case.submission_receipt is not None:
             files["submission-receipt.jws"] = case.submission_receipt.encode()
     return files
 

@@ -86,15 +86,32 @@ def test_it_names_nobody_unless_the_person_is_asked_for(world: World, paid: tupl
 def test_documents_stand_in_it_as_hashes_only(world: World, paid: tuple[str, str]) -> None:
     case_code, _ = paid
     told = json.loads(parts(container(world, case_code))["evidence.json"])
-    leaves = [json.loads(each["leaf"]) for each in told["events"]]
-    (submission,) = [each for each in leaves if each["type"] == "case.registered"]
+    (submission,) = [each for each in told["events"] if '"case.registered"' in each["leaf"]]
     kept = world.rows(
         "SELECT code, sha256 FROM case_documents WHERE case_code = :c AND role = 'submitted' ORDER BY code",
         c=case_code,
     )
     assert [tuple(each) for each in kept] == [
-        (each["code"], each["sha256"]) for each in submission["data"]["documents"]
+        (each["code"], each["sha256"]) for each in submission["opened"]["documents"]["value"]
     ]
+
+
+def test_no_leaf_can_be_found_by_who_holds_a_paper(world: World, paid: tuple[str, str]) -> None:
+    """Hashes of documents and papers and receipt numbers are opened in the container, and stand in no leaf."""
+    case_code, _ = paid
+    told = json.loads(parts(container(world, case_code))["evidence.json"])
+    leaves = "".join(each["leaf"] for each in told["events"])
+    opened = json.dumps([each["opened"] for each in told["events"]])
+    hashes = world.rows("SELECT sha256 FROM case_documents WHERE case_code = :c", c=case_code)
+    papers = world.rows(
+        "SELECT pdf_sha256, json_sha256, receipt_number FROM receipts r JOIN payments p ON p.id = r.payment_id "
+        "WHERE p.case_code = :c",
+        c=case_code,
+    )
+    linkable = [value for row in [*hashes, *papers] for value in row]
+    assert len(linkable) > 4
+    assert [] == [value for value in linkable if value in leaves]
+    assert [] == [value for value in linkable if value not in opened]
 
 
 def test_who_of_the_staff_it_was_is_not_opened(world: World) -> None:
@@ -117,7 +134,9 @@ def test_a_forgotten_person_leaves_a_container_that_opens_nothing(world: World) 
     sealing.forget(world.context, case_code, NOW)
     told = json.loads(parts(container(world, case_code, with_person=True))["evidence.json"])
     assert [{}] * len(told["events"]) == [each["opened"] for each in told["events"]]
-    assert verifier.check(container(world, case_code), key=world.context.notary.key).events > 0
+    whole = container(world, case_code)
+    assert [] == [name for name in parts(whole) if name.startswith(("receipts/", "submission"))]
+    assert verifier.check(whole, key=world.context.notary.key).events > 0
 
 
 def test_another_portals_case_and_one_that_is_not_sealed_have_no_container(world: World) -> None:

@@ -317,17 +317,22 @@ async function checkOpened(opened, leaf, at, caseCode) {
   }
 }
 
-async function checkPapers(files, leaves) {
+/* The values of an event: those that its leaf shows, and those that are opened. */
+function valuesOf(told, leaf) {
+  const values = { ...leaf.data };
+  for (const [name, each] of Object.entries(told.opened)) values[name] = each.value;
+  return values;
+}
+
+async function checkPapers(files, events, leaves) {
   const wanted = new Map();
-  for (const leaf of leaves) {
-    const data = leaf.data;
-    if (leaf.type === "receipt.issued") {
-      wanted.set(`receipts/${data.receipt_number}.pdf`, data.pdf_sha256);
-      if (data.json_sha256) wanted.set(`receipts/${data.receipt_number}.json`, data.json_sha256);
-    } else if (leaf.type === "receipt.completed") {
-      wanted.set(`receipts/${data.receipt_number}.pdf`, data.pdf_sha256);
+  for (const [at, leaf] of leaves.entries()) {
+    const values = valuesOf(events[at], leaf);
+    if (["receipt.issued", "receipt.completed"].includes(leaf.type) && values.pdf_sha256 !== undefined) {
+      wanted.set(`receipts/${values.receipt_number}.pdf`, values.pdf_sha256);
+      if (values.json_sha256) wanted.set(`receipts/${values.receipt_number}.json`, values.json_sha256);
     }
-    if (data.submission_receipt_sha256) wanted.set("submission-receipt.jws", data.submission_receipt_sha256);
+    if (values.submission_receipt_sha256) wanted.set("submission-receipt.jws", values.submission_receipt_sha256);
   }
   for (const [name, digest] of wanted) {
     if (!files.has(name)) throw new Broken(`Thiếu ${name}`, `${name} is missing`);
@@ -385,7 +390,7 @@ async function checkContainer(data, logKey, root) {
   if (leaves.length === 0) throw new Broken("Tệp không có sự kiện nào", "The file has no events");
   checkOrder(told.events, leaves);
   for (const [at, each] of told.events.entries()) await checkOpened(each.opened, leaves[at], at + 1, told.case_code);
-  await checkPapers(files, leaves);
+  await checkPapers(files, told.events, leaves);
   const stamp = await checkStamp(files);
   const [start, end, log] = [leaves[0].recorded_at, leaves[leaves.length - 1].recorded_at, checkpoint.origin];
   let vi = `Hồ sơ ${told.case_code}: ${leaves.length} sự kiện từ ${start} đến ${end} còn nguyên, đúng thứ tự trong sổ ${log} (${checkpoint.size} lá)`;

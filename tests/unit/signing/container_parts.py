@@ -67,14 +67,25 @@ def commit(salt: bytes, value: object) -> str:
     return hmac.new(salt, spelled(value).encode(), "sha256").hexdigest()
 
 
+OPENED: dict[int, dict[str, object]] = {}
+"""What stands behind the commitments of a leaf, by its number."""
+
+
+def salt_of(number: int, name: str) -> bytes:
+    return SALT + f"{number}:{name}".encode()
+
+
 def leaf(
     number: int,
     type_: str,
     subject: tuple[str, str],
     version: int,
     moves: tuple[str | None, str | None],
-    **data: object,
+    **hidden: object,
 ) -> dict[str, Any]:
+    """A leaf that shows nothing but its frame: `hidden` are committed, as is a reason."""
+    told = {"reason": f"vì sao {number}", **hidden}
+    OPENED[number] = told
     return {
         "v": 1,
         "id": number,
@@ -87,8 +98,8 @@ def leaf(
         "occurred_at": f"2026-11-24T02:55:{number:02d}.000000Z",
         "recorded_at": f"2026-11-24T02:55:{number:02d}.000000Z",
         "case": commit(SALT, CASE),
-        "data": data,
-        "committed": {"reason": commit(SALT + b"%d" % number, f"vì sao {number}")},
+        "data": {},
+        "committed": {name: commit(salt_of(number, name), value) for name, value in told.items()},
     }
 
 
@@ -149,9 +160,9 @@ class Parts:
                     "path": [each.hex() for each in _path(place, hashes_)],
                     "opened": {
                         "case": {"value": CASE, "salt": self.case_salt.hex()},
-                        "reason": {
-                            "value": f"vì sao {told['id']}",
-                            "salt": (SALT + b"%d" % told["id"]).hex(),
+                        **{
+                            name: {"value": value, "salt": salt_of(told["id"], name).hex()}
+                            for name, value in OPENED[told["id"]].items()
                         },
                     },
                 }
