@@ -1,7 +1,7 @@
 """The leaf of an event in the proof log: what anybody may read of it, and commitments to the rest.
 
-A leaf is canonical JSON, and anybody may read it. Only what is listed here stands in it as it is: states, codes of
-procedures and providers, times and sums. Everything else, free text and members that come with later releases too,
+A leaf is canonical JSON, and anybody may read it. Only what is listed here stands in it as it is: states and their
+codes, providers, times and sums. Everything else, free text and members that come with later releases too,
 stands as `HMAC-SHA256(salt, canonical JSON)`. So do the hashes of documents and papers and the numbers of receipts:
 whoever holds the paper could look up its leaf, and learn from it what else happened to that person. The salt of a
 field is derived from that of its case, so one field can be opened and the others stay shut, and a case whose salt is

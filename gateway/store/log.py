@@ -130,6 +130,12 @@ def tile(connection: Connection, level: int, number: int) -> bytes:
     return bytes(connection.execute(query).scalar() or b"")
 
 
+def bodies(connection: Connection, first: int, count: int) -> Sequence[bytes]:
+    """These leaves in their order; fewer where the log ends."""
+    query = select(leaves.c.body).where(leaves.c.index >= first, leaves.c.index < first + count)
+    return [bytes(body) for body in connection.execute(query.order_by(leaves.c.index)).scalars()]
+
+
 def put_tiles(connection: Connection, changed: Mapping[tuple[int, int], Sequence[bytes]]) -> None:
     """Write tiles whole. One that was there may only have grown at its end, which the database sees to."""
     rows = [
