@@ -87,6 +87,11 @@ def forget_salt(connection: Connection, scope: str, now: datetime) -> bool:
     return done.scalar() is not None
 
 
+def forgotten_at(connection: Connection, scope: str) -> datetime | None:
+    """When the salt of a scope was destroyed; None where it was not."""
+    return connection.execute(select(salts.c.forgotten_at).where(salts.c.scope == scope)).scalar()
+
+
 # --- leaves and tiles ------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from pymerkle import InmemoryTree
 from gateway.domain import evidence as tree
 from gateway.service import sealing
 from gateway.wiring import make_app
-from signing import notes, verifier
+from signing import http_messages, notes, verifier
 
 pytestmark = pytest.mark.service
 
@@ -204,5 +204,29 @@ def test_a_portal_fetches_the_container_of_its_case(world: World, case_code: str
     told = [
         json.loads(zipfile.ZipFile(BytesIO(each.body)).read("evidence.json")) for each in (reply, with_person)
     ]
+    assert "orders/" not in "".join(zipfile.ZipFile(BytesIO(reply.body)).namelist()), "it tells who pays"
     names = [{name for event in each["events"] for name in event["opened"]} for each in told]
     assert {"applicant.name"} <= names[1] - names[0]
+
+
+def test_what_a_portal_ordered_is_proved_with_its_signature(world: World) -> None:
+    """The bytes that the sealed event names carry the portal's own signature, which holds against its key."""
+    code = str(world.submitted()["case_code"])
+    world.payment(code)
+    seal(world)
+    reply = world.ask("GET", f"/v1/cases/{code}/evidence?person=1")
+    proof = verifier.check(reply.body, key=world.plain("GET", "/log/key").body.decode())
+    (number,) = proof.orders
+    assert f"; kèm lệnh nộp tiền của cổng {number};" in proof.sentence()
+    sent = zipfile.ZipFile(BytesIO(reply.body)).read(f"orders/{number}.http")
+    head, _, body = sent.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    assert "POST /v1/payments HTTP/1.1" == first
+    headers = dict(line.split(": ", 1) for line in lines)
+    target = f"{world.house.context.public_url}/v1/payments"
+    key = world.keys["all"]
+    verified = http_messages.verify_request(
+        "POST", target, headers, body, resolve_key=lambda _: key.private.public_key(), now=datetime.now(UTC)
+    )
+    assert key.keyid == verified.keyid
+    assert code == json.loads(body)["case_code"]

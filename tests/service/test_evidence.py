@@ -1,16 +1,20 @@
 """The container of a case as its portal gets it, held against the verifier that knows nothing of us."""
 
+import hashlib
 import io
 import json
 import zipfile
+from dataclasses import replace
 
 import pytest
 from cryptography import x509
 from service_wires import ipn
 from service_world import NOW, PERSON, World
 
+from gateway.domain import leaf
 from gateway.domain.errors import Forbidden, NotFound
 from gateway.service import behind, evidence, receipt_changes, receipts, sealing
+from gateway.store import spine
 from gateway.wiring import now
 from signing import verifier
 from signing.certificates import ensure_certificate
@@ -136,7 +140,38 @@ def test_a_forgotten_person_leaves_a_container_that_opens_nothing(world: World) 
     assert [{}] * len(told["events"]) == [each["opened"] for each in told["events"]]
     whole = container(world, case_code)
     assert [] == [name for name in parts(whole) if name.startswith(("receipts/", "submission"))]
-    assert verifier.check(whole, key=world.context.notary.key).events > 0
+    proof = verifier.check(whole, key=world.context.notary.key, root=root(world))
+    assert leaf.moment(NOW) == proof.forgotten_at
+    assert "dữ liệu cá nhân đã được xóa lúc 10:00 ngày 24/11/2026" in proof.sentence()
+
+
+def test_papers_that_were_issued_stand_in_it_and_are_held_to_their_events(world: World) -> None:
+    """Receipts with their XML, and every other paper: a level that came later takes the place of the first PDF."""
+    case_code = world.case()
+    payment_id, reference = world.started(case_code)
+    world.hear("vnpay", ipn(reference, number="19000003"))
+    receipts.issue(world.context, payment_id, NOW)
+    kept = {name: world.context.files.put(name.encode()) for name in ("first.pdf", "later.pdf", "paper.json")}
+    issued = {"form": "mau_01", "paper_id": "ppr_1", "pdf_sha256": kept["first.pdf"]}
+    with world.transaction() as connection:
+        for type_, to_state, data in (
+            ("paper.issued", "issued", {**issued, "json_sha256": kept["paper.json"]}),
+            ("paper.completed", None, {**issued, "pdf_sha256": kept["later.pdf"]}),
+        ):
+            change = spine.Change("paper", "ppr_1", type_, 1, "gateway", "test", NOW, case_code=case_code)
+            spine.append(connection, replace(change, to_state=to_state, data=data))
+    seal(world)
+    data = container(world, case_code)
+    files = parts(data)
+    assert (b"later.pdf", b"paper.json") == (files["papers/ppr_1.pdf"], files["papers/ppr_1.json"])
+    (number,) = {
+        name.partition("/")[2][:-4] for name in files if name.endswith(".xml") and "receipts/" in name
+    }
+    sha256 = world.one("SELECT xml_sha256 FROM receipts WHERE receipt_number = :n", n=number)
+    assert sha256 == hashlib.sha256(files[f"receipts/{number}.xml"]).hexdigest()
+    proof = verifier.check(data, key=world.context.notary.key, root=root(world))
+    assert ((number,), ("ppr_1",)) == (proof.receipts, proof.papers)
+    assert f"kèm biên lai {number}; kèm giấy ppr_1;" in proof.sentence()
 
 
 def test_another_portals_case_and_one_that_is_not_sealed_have_no_container(world: World) -> None:
