@@ -29,6 +29,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding
 
 VERSION = 1
 MOST_BYTES = 200_000_000
@@ -60,7 +61,10 @@ _SIZE = re.compile(r"0|[1-9][0-9]{0,14}")
 _MOMENT = re.compile(r"2[0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _ORDERED = re.compile(r"inbox:([0-9]{1,19}):([0-9a-f]{64})")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
-_UNREADABLE = (ValueError, TypeError, LookupError, StopIteration, UnsupportedAlgorithm, OverflowError)
+_UNREADABLE = (
+    *(ValueError, TypeError, LookupError, StopIteration, OverflowError, UnsupportedAlgorithm),
+    *(x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
+)
 _Value = tuple[int, bytes, bytes]
 _Event = tuple[str, Mapping[str, Any]]
 
@@ -302,7 +306,7 @@ def _manifest(files: Mapping[str, bytes]) -> None:
 
 # --- the signature over the manifest (CMS, RFC 5652) ---------------------------------------------------
 
-_SEQUENCE, _SET, _CONTEXT_0, _OCTETS = 0x30, 0x31, 0xA0, 0x04
+_SEQUENCE, _SET, _CONTEXT_0, _INTEGER, _BITS, _OCTETS = 0x30, 0x31, 0xA0, 0x02, 0x03, 0x04
 _ONE = b"\x02\x01\x01"
 _DATA = bytes.fromhex("06092a864886f70d010701")
 _SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
@@ -312,14 +316,16 @@ _HASHES: Mapping[bytes, Callable[[], hashes.HashAlgorithm]] = {
     bytes.fromhex("608648016503040202"): hashes.SHA384,
     bytes.fromhex("608648016503040203"): hashes.SHA512,
 }
-# SHA-256 to 512 with the parameter NULL and without one; then ECDSA and RSA with these, and rsaEncryption
-_DIGESTS = {
-    bytes.fromhex(f"{begin}060960864801650304020{number}{end}")
+# of SHA-256 to 512: the algorithm with the parameter NULL and without one, and how a signature by it is told, which is
+# ecdsa-with-SHA…, sha…WithRSAEncryption or rsaEncryption
+_SPELLED = {
+    bytes.fromhex(f"{begin}060960864801650304020{number}{end}"): {
+        bytes.fromhex(f"300a06082a8648ce3d04030{number + 1}"),
+        bytes.fromhex(f"300d06092a864886f70d0101{number + 10:02x}0500"),
+        bytes.fromhex("300d06092a864886f70d0101010500"),
+    }
     for number in (1, 2, 3)
     for begin, end in (("300d", "0500"), ("300b", ""))
-}
-_PROTECTIONS = {bytes.fromhex(f"300a06082a8648ce3d04030{number}") for number in (2, 3, 4)} | {
-    bytes.fromhex(f"300d06092a864886f70d0101{number}0500") for number in ("01", "0b", "0c", "0d")
 }
 
 
@@ -387,7 +393,9 @@ def _require_one_spelling(cms: bytes) -> None:
     signed = _inner(_of(_inner(cms), _CONTEXT_0))
     info = _inner(signed[4][1])
     digest, protection = info[2][2], info[4][2]
-    told = _der(_SEQUENCE, _ONE, *(whole for _, _, whole in info[1:6]))
+    issuer, serial = _parts(info[1][1])
+    who = _der(_SEQUENCE, issuer[2], _der(_INTEGER, serial[1]))
+    told = _der(_SEQUENCE, _ONE, who, *(whole for _, _, whole in info[2:6]))
     whole = _der(
         _SEQUENCE,
         _ONE,
@@ -397,8 +405,13 @@ def _require_one_spelling(cms: bytes) -> None:
         _der(_SET, told),
     )
     tags = [tag for tag, _, _ in info[1:]]
-    is_known = digest in _DIGESTS and protection in _PROTECTIONS
-    if not is_known or tags != [_SEQUENCE, _SEQUENCE, _CONTEXT_0, _SEQUENCE, _OCTETS]:
+    if protection not in _SPELLED.get(digest, ()) or tags != [
+        _SEQUENCE,
+        _SEQUENCE,
+        _CONTEXT_0,
+        _SEQUENCE,
+        _OCTETS,
+    ]:
         raise ValueError("the signer is not told as we tell him")
     if cms != _der(_SEQUENCE, _SIGNED_DATA, _der(_CONTEXT_0, whole)):
         raise ValueError("the CMS holds more than a detached signature")
@@ -451,9 +464,9 @@ def _require_whole(
 def _is_issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError):
+    except (InvalidSignature, *_UNREADABLE):
         return False
-    return True
+    return certificate.public_bytes(Encoding.DER).endswith(_der(_BITS, b"\0" + certificate.signature))
 
 
 def _common_name(certificate: x509.Certificate) -> str:

@@ -200,15 +200,21 @@ const DATA = fromHex("06092a864886f70d010701");
 const SIGNED_DATA = fromHex("06092a864886f70d010702");
 const MESSAGE_DIGEST = "2a864886f70d010904";
 const HASHES = { "608648016503040201": "SHA-256", "608648016503040202": "SHA-384", "608648016503040203": "SHA-512" };
-/* SHA-256 to 512 with the parameter NULL and without one; then ECDSA and RSA with these, and rsaEncryption. */
-const DIGESTS = [1, 2, 3].flatMap((number) => [`300d060960864801650304020${number}0500`, `300b060960864801650304020${number}`]);
 const ECDSA = { "300a06082a8648ce3d040302": "SHA-256", "300a06082a8648ce3d040303": "SHA-384", "300a06082a8648ce3d040304": "SHA-512" };
 const RSA = {
   "300d06092a864886f70d01010b0500": "SHA-256",
   "300d06092a864886f70d01010c0500": "SHA-384",
   "300d06092a864886f70d01010d0500": "SHA-512",
 };
-const PROTECTIONS = [...Object.keys(ECDSA), ...Object.keys(RSA), "300d06092a864886f70d0101010500"];
+/* Of SHA-256 to 512: the algorithm with the parameter NULL and without one, and how a signature by it is told. */
+const SPELLED = new Map(
+  [1, 2, 3].flatMap((number) => {
+    const hash = HASHES[`60864801650304020${number}`];
+    const told = [...Object.entries(ECDSA), ...Object.entries(RSA)].filter((each) => each[1] === hash).map((each) => each[0]);
+    const protections = [...told, "300d06092a864886f70d0101010500"];
+    return [[`300d060960864801650304020${number}0500`, protections], [`300b060960864801650304020${number}`, protections]];
+  }),
+);
 const EC_KEY = "2a8648ce3d0201";
 const CURVES = { "2a8648ce3d030107": ["P-256", 32], "2b81040022": ["P-384", 48] };
 const LEAST_RSA_BITS = 2048;
@@ -218,10 +224,12 @@ function requireOneSpelling(cms) {
   const signed = inner(of(inner(cms), 0xa0));
   const info = inner(signed[4].content);
   const [digest, protection] = [info[2].whole, info[4].whole];
-  const told = der(0x30, ONE, ...info.slice(1, 6).map((each) => each.whole));
+  const [issuer, serial] = parts(info[1].content);
+  const who = der(0x30, issuer.whole, der(0x02, serial.content));
+  const told = der(0x30, ONE, who, ...info.slice(2, 6).map((each) => each.whole));
   const whole = der(0x30, ONE, der(0x31, digest), der(0x30, DATA), der(0xa0, signed[3].content), der(0x31, told));
   const tags = info.slice(1).map((each) => each.tag);
-  if (!DIGESTS.includes(hexOf(digest)) || !PROTECTIONS.includes(hexOf(protection))) throw new Error("algorithm");
+  if (!(SPELLED.get(hexOf(digest)) || []).includes(hexOf(protection))) throw new Error("algorithm");
   if (tags.join() !== [0x30, 0x30, 0xa0, 0x30, 0x04].join()) throw new Error("signer");
   if (!same(cms, der(0x30, SIGNED_DATA, der(0xa0, whole)))) throw new Error("more than a detached signature");
 }
