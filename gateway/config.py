@@ -176,6 +176,11 @@ class Settings(BaseSettings):
         default=[],
         description="Public keys of the witnesses whose signatures under our checkpoints are kept: NAME+HASH+KEY.",
     )
+    proof_log_entries: Literal["public", "hidden"] = Field(
+        "public",
+        description="Whether anybody may read the leaves of the proof log, and not their hashes alone: states, times "
+        "and sums, without names, case codes and papers.",
+    )
     log_level: str = Field("INFO", description="Least level that is logged.")
     vnpay: VnpaySettings | None = Field(None, description="VNPAY; without it this provider is not offered.")
     dvcqg: DvcqgSettings | None = Field(None, description="The national platform; as vnpay.")

@@ -196,5 +196,6 @@ def make_app(opened: House) -> APIFlask:
             is_ready=lambda: figures.why_not_ready(opened.engine),
             scrape=figures.scraper(opened.engine, opened.context.providers),
             links=settings.links,
+            are_entries_public=settings.proof_log_entries == "public",
         )
     )

@@ -15,6 +15,8 @@ HASH_BYTES = 32
 LARGEST_INTEGER = 2**53 - 1
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 MOST_DEPTH = 16
+MOST_ENTRY_BYTES = 2**16 - 1
+"""The longest leaf: a bundle of entries says the length of each in two bytes (C2SP tlog-tiles)."""
 _spelled = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 Hashes = Callable[[int, int, int], Sequence[bytes]]
@@ -217,8 +219,18 @@ def grow(
     return changed
 
 
-def tile_path(level: int, number: int, width: int = TILE_WIDTH) -> str:
-    """`0/x001/x234/067`, and `….p/5` for one that is not full (C2SP tlog-tiles)."""
+def bundle(bodies: Sequence[bytes]) -> bytes:
+    """The leaves of a tile as one file: before each its length in two bytes, the larger one first (C2SP tlog-tiles).
+
+    Raises `ValueError` for a leaf longer than `MOST_ENTRY_BYTES`.
+    """
+    if any(len(body) > MOST_ENTRY_BYTES for body in bodies):
+        raise ValueError("a leaf is longer than its length can say")
+    return b"".join(len(body).to_bytes(2, "big") + body for body in bodies)
+
+
+def tile_path(level: int | str, number: int, width: int = TILE_WIDTH) -> str:
+    """`0/x001/x234/067`, and `….p/5` for one that is not full (C2SP tlog-tiles); the level of leaves is `entries`."""
     groups = [f"{number % 1000:03d}"]
     while number := number // 1000:
         groups.append(f"x{number % 1000:03d}")

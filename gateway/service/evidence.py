@@ -5,7 +5,9 @@
     checkpoint.txt          the signed checkpoint that the proofs lead to, witnesses' lines included
     checkpoint.tsr          a time-stamp token over it, where an authority is configured
     submission-receipt.jws  what the citizen was told when he handed the case in
-    receipts/NUMBER.pdf, .json
+    receipts/NUMBER.pdf, .json, .xml
+    papers/ID.pdf, .json    other papers that were issued: slips and forms
+    orders/NUMBER.http      what the portal ordered and signed; only for who may see the person
     keys.json               the public keys that these are signed with; compare them with the published ones
 
 It is bound as ASiC-E (`Notary.bind`). Documents and results stand in it as their SHA-256 only.
@@ -20,7 +22,7 @@ from sqlalchemy import Connection
 
 from gateway.domain import evidence, leaf
 from gateway.domain.errors import Forbidden, NotFound
-from gateway.service import sealed, sealing
+from gateway.service import ordered, sealed, sealing
 from gateway.service.cases import Caller
 from gateway.service.context import Context
 from gateway.store import cases as case_store
@@ -28,7 +30,10 @@ from gateway.store import log as store
 
 VERSION = 1
 MOST_LEAVES = 10_000
-PERSON = "applicant."
+PAPERS = {"receipt": ("receipts", "receipt_number"), "paper": ("papers", "paper_id")}
+"""Of each thing that has papers, their folder in a container and what names them there."""
+KINDS = ("pdf", "json", "xml")
+ORDERED = "payment.created"
 README = """\
 {case_code}
 
@@ -62,7 +67,8 @@ def container(context: Context, caller: Caller, case_code: str, *, with_person: 
         if checkpoint is None or not leaves:
             raise Forbidden("the events of this case are not sealed yet; it takes a few seconds")
         told = _evidence(context, connection, case_code, leaves, checkpoint, with_person=with_person)
-    files = _papers(context, case, told)
+        orders = _orders(connection, told) if with_person else {}
+    files = {**_papers(context, case, told), **orders}
     texts = {"case_code": case_code, "public_url": context.public_url, **_log(context)}
     files |= {
         "README.txt": README.format(**texts).encode(),
@@ -100,8 +106,11 @@ def _evidence(
             kept[at] = store.hashes(connection, level, first, count)
         return kept[at]
 
+    forgotten_at = store.forgotten_at(connection, case_code)
+    known = {} if forgotten_at is None else {"forgotten_at": leaf.moment(forgotten_at)}
     return {
         "v": VERSION,
+        **known,
         "case_code": case_code,
         "log": _log(context),
         "size": checkpoint.size,
@@ -140,19 +149,38 @@ def _opened(fact: leaf.Fact, person: Mapping[str, object], salt: bytes | None) -
 
 
 def _papers(context: Context, case: case_store.Case, told: Mapping[str, Any]) -> Files:
-    """The papers that the sealed events name, as they name them: what is not sealed yet is in the next container."""
+    """The papers that the sealed events name, as they name them: what is not sealed yet is in the next container.
+
+    Of a person who was forgotten there are none: nothing is left that could show whose they are.
+    """
     files: Files = {}
-    for event in told["events"]:
-        leaf_ = json.loads(event["leaf"])
-        data = leaf_["data"]
-        if leaf_["type"] in {"receipt.issued", "receipt.completed"}:
-            name = f"receipts/{data['receipt_number']}"
-            files[f"{name}.pdf"] = context.files.get(data["pdf_sha256"])
-            if "json_sha256" in data:
-                files[f"{name}.json"] = context.files.get(data["json_sha256"])
-        if "submission_receipt_sha256" in data and case.submission_receipt is not None:
+    for type_, values in map(_values, told["events"]):
+        noun, _, what = type_.partition(".")
+        if noun in PAPERS and what in {"issued", "completed"} and "pdf_sha256" in values:
+            folder, name = PAPERS[noun]
+            for kind in KINDS:
+                if f"{kind}_sha256" in values:
+                    files[f"{folder}/{values[name]}.{kind}"] = context.files.get(values[f"{kind}_sha256"])
+        if "submission_receipt_sha256" in values and case.submission_receipt is not None:
             files["submission-receipt.jws"] = case.submission_receipt.encode()
     return files
+
+
+def _orders(connection: Connection, told: Mapping[str, Any]) -> Files:
+    """What the portal ordered and signed, where the sealed event of a payment names it."""
+    files: Files = {}
+    for type_, values in map(_values, told["events"]):
+        found = ordered.find(connection, values.get("cause")) if type_ == ORDERED else None
+        if found is not None:
+            files[f"orders/{found[0]}.http"] = found[1]
+    return files
+
+
+def _values(event: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The type of a sealed event, and its values: those that its leaf shows, and those that are opened."""
+    leaf_ = json.loads(event["leaf"])
+    opened = {name: each["value"] for name, each in event["opened"].items()}
+    return leaf_["type"], {**leaf_["data"], **opened}
 
 
 # --- the public side of the log ------------------------------------------------------------------------

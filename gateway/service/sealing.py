@@ -80,11 +80,14 @@ def _bodies(context: Context, connection: Connection, facts: Sequence[Fact]) -> 
 
 def _body(fact: Fact, salt: bytes) -> bytes:
     try:
-        return leaf.body(fact, salt)
+        made = leaf.body(fact, salt)
     except ValueError:
-        # the log goes on, whatever stands in an event: as a text it can be committed to
-        text = json.dumps(fact.data, sort_keys=True)
-        return leaf.body(replace(fact, data={"text": text}), salt)
+        made = b""
+    if 0 < len(made) <= evidence.MOST_ENTRY_BYTES:
+        return made
+    # the log goes on, whatever stands in an event: as a text it can be committed to
+    text = json.dumps(fact.data, sort_keys=True)
+    return leaf.body(replace(fact, data={"text": text}), salt)
 
 
 def scope_of(fact: Fact) -> str:

@@ -106,6 +106,15 @@ def record_signed(
     return int(row.id) if row.verdict == "genuine" else None
 
 
+def find(connection: Connection, message_id: int) -> InboundMessage | None:
+    """A message as it was kept: of its headers those that prove or explain it."""
+    query = text("SELECT method, path, query, headers, body FROM inbox WHERE id = :id")
+    row = connection.execute(query, {"id": message_id}).one_or_none()
+    if row is None:
+        return None
+    return InboundMessage(row.method, row.path, bytes(row.query), row.headers, bytes(row.body))
+
+
 def forget_nonces(connection: Connection, before: datetime) -> int:
     """Drop nonces too old to be replayed: a signature older than the window is refused by its time."""
     return connection.execute(

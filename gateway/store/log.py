@@ -87,6 +87,11 @@ def forget_salt(connection: Connection, scope: str, now: datetime) -> bool:
     return done.scalar() is not None
 
 
+def forgotten_at(connection: Connection, scope: str) -> datetime | None:
+    """When the salt of a scope was destroyed; None where it was not."""
+    return connection.execute(select(salts.c.forgotten_at).where(salts.c.scope == scope)).scalar()
+
+
 # --- leaves and tiles ------------------------------------------------------------------------------------
 
 
@@ -128,6 +133,12 @@ def tile(connection: Connection, level: int, number: int) -> bytes:
     """The hashes of a tile, one after the other; nothing where the log has no such tile."""
     query = select(log_tiles.c.hashes).where(log_tiles.c.level == level, log_tiles.c.number == number)
     return bytes(connection.execute(query).scalar() or b"")
+
+
+def bodies(connection: Connection, first: int, count: int) -> Sequence[bytes]:
+    """These leaves in their order; fewer where the log ends."""
+    query = select(leaves.c.body).where(leaves.c.index >= first, leaves.c.index < first + count)
+    return [bytes(body) for body in connection.execute(query.order_by(leaves.c.index)).scalars()]
 
 
 def put_tiles(connection: Connection, changed: Mapping[tuple[int, int], Sequence[bytes]]) -> None:

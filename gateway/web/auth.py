@@ -11,6 +11,7 @@ import structlog
 from flask import Response, g, request
 
 from gateway.domain.errors import BadSignature
+from gateway.service import ordered
 from gateway.service.cases import Caller
 from gateway.store import inbox, portals
 from gateway.web.context import message, rule, web
@@ -65,7 +66,7 @@ def authenticate() -> None:
         )
     if kept is None:
         raise BadSignature("this nonce was used before: the message is a copy")
-    g.caller = Caller(credential.portal_id, credential.agency_code, f"inbox:{kept}")
+    g.caller = Caller(credential.portal_id, credential.agency_code, ordered.cause_of(kept, came))
     g.scopes = frozenset(credential.scopes)
     g.signature_label = verified.label
 

@@ -28,6 +28,7 @@ class Web:
     is_ready: Callable[[], str | None]
     scrape: Callable[[], bytes]
     links: Mapping[str, str]
+    are_entries_public: bool
 
 
 def web() -> Web:

@@ -1,6 +1,7 @@
 """The proof log in public, in the tiled layout of C2SP (tlog-tiles): anybody may mirror it and see that it only grows.
 
-Tiles and checkpoints hold hashes and signatures. The leaves themselves are handed out with the container of their case.
+Tiles and checkpoints hold hashes and signatures. The leaves themselves stand in bundles of entries, which an
+installation may hide; they name nobody (`gateway.domain.leaf`).
 """
 
 from collections.abc import Mapping
@@ -19,7 +20,8 @@ blueprint = APIBlueprint("proof_log", __name__, enable_openapi=False, url_prefix
 
 TEXT, OCTETS = "text/plain; charset=utf-8", "application/octet-stream"
 FOR_EVER = "public, max-age=31536000, immutable"
-MOST_LEVELS, MOST_DIGITS = 6, 15
+LEVELS, MOST_DIGITS, MOST_WIDTH_DIGITS = frozenset("012345"), 15, 3
+ENTRIES = "entries"
 
 
 @blueprint.get("/checkpoint")
@@ -49,25 +51,38 @@ def key() -> Response:
 
 @blueprint.get("/tile/<path:path>")
 def tile(path: str) -> Response:
-    """The hashes of a tile, whole or as far as it went when the log had a certain size."""
+    """The hashes of a tile, or its leaves, whole or as far as it went when the log had a certain size."""
     level, number, width = _place(path)
+    if level == ENTRIES:
+        return _answer(_bundle(number, width), OCTETS, FOR_EVER)
     with web().context.engine.connect() as connection:
-        found = store.tile(connection, level, number)
+        found = store.tile(connection, int(level), number)
     if len(found) < width * tree.HASH_BYTES:
         raise NotFound("the log has no such tile yet")
     return _answer(found[: width * tree.HASH_BYTES], OCTETS, FOR_EVER)
 
 
-def _place(path: str) -> tuple[int, int, int]:
-    """Level, number and width of a tile by its path; there is one spelling of each. Raises `NotFound`."""
+def _bundle(number: int, width: int) -> bytes:
+    """The leaves that stand under the first `width` hashes of a tile of the lowest level."""
+    if not web().are_entries_public:
+        raise NotFound("this log does not publish its entries")
+    with web().context.engine.connect() as connection:
+        bodies = store.bodies(connection, number * tree.TILE_WIDTH, width)
+    if len(bodies) < width:
+        raise NotFound("the log has no such entries yet")
+    return tree.bundle(bodies)
+
+
+def _place(path: str) -> tuple[str, int, int]:
+    """Level (`entries` for leaves), number and width by the path; there is one spelling of each. Raises `NotFound`."""
     whole, _, width = path.partition(".p/")
     level, *groups = whole.split("/")
     digits = "".join(group.removeprefix("x") for group in groups)
-    if level.isdecimal() and digits.isdecimal() and len(digits) <= MOST_DIGITS and len(level) == 1:
-        wide = int(width) if width.isdecimal() and len(width) < MOST_LEVELS else tree.TILE_WIDTH
-        found = int(level), int(digits), wide
-        if int(level) < MOST_LEVELS and 0 < wide <= tree.TILE_WIDTH and tree.tile_path(*found) == path:
-            return found
+    is_level = level == ENTRIES or level in LEVELS
+    if is_level and digits.isdecimal() and len(digits) <= MOST_DIGITS:
+        wide = int(width) if width.isdecimal() and len(width) <= MOST_WIDTH_DIGITS else tree.TILE_WIDTH
+        if 0 < wide <= tree.TILE_WIDTH and tree.tile_path(level, int(digits), wide) == path:
+            return level, int(digits), wide
     raise NotFound("this is no tile of the log")
 
 

@@ -1,17 +1,22 @@
 """The proof log in public: a stranger mirrors it, follows its growth, and proves a leaf, over HTTP alone."""
 
+import hashlib
 import json
+import struct
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 
 import pytest
-from api_world import World
+from api_world import PERSON, World
+from pymerkle import InmemoryTree
 
 from gateway.domain import evidence as tree
 from gateway.service import sealing
-from signing import notes, verifier
+from gateway.wiring import make_app
+from signing import http_messages, notes, verifier
 
 pytestmark = pytest.mark.service
 
@@ -73,6 +78,63 @@ def test_every_leaf_is_proved(world: World, case_code: str) -> None:
         assert signed.root == tree.root_by_inclusion(hashes[index], index, signed.size, path)
 
 
+def entries_of(body: bytes) -> list[bytes]:
+    """A bundle of entries taken apart as C2SP tlog-tiles says, by hand."""
+    found: list[bytes] = []
+    while body:
+        (length,) = struct.unpack(">H", body[:2])
+        assert len(body) >= 2 + length
+        found.append(body[2 : 2 + length])
+        body = body[2 + length :]
+    return found
+
+
+def test_entries_are_the_leaves_whose_hashes_stand_in_the_tiles(world: World, case_code: str) -> None:
+    """A stranger reads every leaf, and another library's tree over them has the root that was signed."""
+    world.payment(case_code)
+    seal(world)
+    signed = checkpoint(world)
+    found: list[bytes] = []
+    while len(found) < signed.size:
+        width = min(signed.size - len(found), 256)
+        partial = f".p/{width}" if width < 256 else ""
+        reply = world.plain("GET", f"/log/tile/entries/{len(found) // 256:03d}{partial}")
+        assert (200, "application/octet-stream") == (reply.status, reply.headers["content-type"])
+        assert "immutable" in reply.headers["cache-control"]
+        entries = entries_of(reply.body)
+        assert width == len(entries)
+        found += entries
+    assert mirrored(world, signed.size) == [hashlib.sha256(b"\x00" + each).digest() for each in found]
+    theirs = InmemoryTree(algorithm="sha256")
+    for each in found:
+        theirs.append_entry(each)
+    assert signed.root == theirs.get_root()
+    assert {1} == {json.loads(each)["v"] for each in found}
+    reply = world.plain("GET", "/log/tile/entries/000.p/2")
+    assert found[:2] == entries_of(reply.body), "as the log was when it had two leaves"
+
+
+def test_no_entry_names_a_person_a_case_or_a_paper(world: World, case_code: str) -> None:
+    seal(world)
+    size = checkpoint(world).size
+    reply = world.plain("GET", f"/log/tile/{tree.tile_path('entries', 0, min(size, 256))}")
+    told = b"".join(entries_of(reply.body)).decode()
+    kept = world.rows("SELECT sha256 FROM case_documents WHERE sha256 IS NOT NULL")
+    personal = [*PERSON.values(), case_code, *(row.sha256 for row in kept)]
+    assert len(personal) > 5
+    # cccd, the kind of a paper, is hexadecimal too: what is short says nothing
+    assert [] == [value for value in personal if len(str(value)) > 6 and str(value) in told]
+
+
+def test_a_log_that_hides_its_entries_has_none_and_still_proves(world: World, case_code: str) -> None:
+    world.payment(case_code)
+    seal(world)
+    settings = world.house.settings.model_copy(update={"proof_log_entries": "hidden"})
+    client = make_app(replace(world.house, settings=settings)).test_client()
+    assert 404 == client.get("/log/tile/entries/000.p/1").status_code
+    assert 32 == len(client.get("/log/tile/0/000.p/1").data)
+
+
 @pytest.mark.parametrize(
     "target",
     [
@@ -82,7 +144,17 @@ def test_every_leaf_is_proved(world: World, case_code: str) -> None:
         "/log/tile/0/x000/000",
         "/log/tile/0/000.p/0",
         "/log/tile/9/000",
-        "/log/tile/entries/000",
+        "/log/tile/entries/000.p/0",
+        "/log/tile/entries/999",
+        "/log/tile/entries/0",
+        "/log/tile/entries/x000/000",
+        "/log/tile/entries/000.p/256",
+        "/log/tile/entries/000.p/-1",
+        "/log/tile/entries",
+        "/log/tile/Entries/000",
+        f"/log/tile/entries/{'x999/' * 3}999",
+        f"/log/tile/entries/{'x999/' * 40}999",
+        "/log/tile/6/000",
         "/log/tile/0/000.p/00005",
         "/log/tile/0/000.p/-1",
         "/log/tile/",
@@ -132,5 +204,29 @@ def test_a_portal_fetches_the_container_of_its_case(world: World, case_code: str
     told = [
         json.loads(zipfile.ZipFile(BytesIO(each.body)).read("evidence.json")) for each in (reply, with_person)
     ]
+    assert "orders/" not in "".join(zipfile.ZipFile(BytesIO(reply.body)).namelist()), "it tells who pays"
     names = [{name for event in each["events"] for name in event["opened"]} for each in told]
     assert {"applicant.name"} <= names[1] - names[0]
+
+
+def test_what_a_portal_ordered_is_proved_with_its_signature(world: World) -> None:
+    """The bytes that the sealed event names carry the portal's own signature, which holds against its key."""
+    code = str(world.submitted()["case_code"])
+    world.payment(code)
+    seal(world)
+    reply = world.ask("GET", f"/v1/cases/{code}/evidence?person=1")
+    proof = verifier.check(reply.body, key=world.plain("GET", "/log/key").body.decode())
+    (number,) = proof.orders
+    assert f"; kèm lệnh nộp tiền của cổng {number};" in proof.sentence()
+    sent = zipfile.ZipFile(BytesIO(reply.body)).read(f"orders/{number}.http")
+    head, _, body = sent.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    assert "POST /v1/payments HTTP/1.1" == first
+    headers = dict(line.split(": ", 1) for line in lines)
+    target = f"{world.house.context.public_url}/v1/payments"
+    key = world.keys["all"]
+    verified = http_messages.verify_request(
+        "POST", target, headers, body, resolve_key=lambda _: key.private.public_key(), now=datetime.now(UTC)
+    )
+    assert key.keyid == verified.keyid
+    assert code == json.loads(body)["case_code"]

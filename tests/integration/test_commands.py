@@ -1,5 +1,6 @@
 """The commands against PostgreSQL: portals, statements, the day's books, jobs, how it stands."""
 
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -516,3 +517,53 @@ def test_the_book_of_an_agency_is_written_for_its_owner_only(
     assert 0o600 == out.stat().st_mode & 0o777
     assert "H99" in run.fails("book", "--agency", "H99", *asked[3:], str(out))
     assert "so-theo-doi" in run.fails(*asked, str(tmp_path / "nowhere" / "so-theo-doi.pdf"))
+
+
+# --- forgetting a person in the proof log ---------------------------------------------------------
+
+
+CASE_TO_FORGET = """
+INSERT INTO portals (id, name, agency_code, live) VALUES ('prt_f', 'f', 'H28', false);
+INSERT INTO cases (case_code, portal_id, reference, fingerprint, procedure_code, agency_code, state, money_state,
+    applicant_sealed, phone_index, answers_sealed, fees, track_token) VALUES ('H28-261123-0001', 'prt_f', 'f', 'x',
+    '2.000488', 'H28', 'registered', 'paid', 'x', 'x', 'x', '[]', 'f');
+INSERT INTO salts (scope, salt_sealed) VALUES ('H28-261123-0001', 'sealed')
+"""
+
+
+def _salts(connection: Connection) -> list[tuple[str, bytes | None]]:
+    connection.rollback()
+    return [tuple(row) for row in connection.execute(text("SELECT scope, salt_sealed FROM salts"))]  # type: ignore[misc]
+
+
+def test_a_case_is_forgotten_once_and_for_good(connection: Connection, run: Run) -> None:
+    for statement in CASE_TO_FORGET.split(";\n"):
+        connection.execute(text(statement))
+    connection.commit()
+    assert "no case has the code H28-9" in run.fails("forget", "H28-9", "--yes")
+    assert [("H28-261123-0001", b"sealed")] == _salts(connection)
+    first = json.loads(run("forget", "H28-261123-0001", "--yes", "--json"))
+    assert [("H28-261123-0001", None)] == _salts(connection)
+    again = json.loads(run("forget", "H28-261123-0001", "--yes", "--json"))
+    assert (False, True) == (first["before"], again["before"])
+    assert first["forgotten_at"] == again["forgotten_at"]
+    assert "was forgotten before" in run("forget", "H28-261123-0001", "--yes")
+
+
+@pytest.mark.parametrize(("answer", "code"), [("H28-261123-0001\n", 0), ("yes\n", 1), ("", 1)])
+def test_a_case_is_forgotten_only_when_its_code_is_repeated(
+    connection: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    answer: str,
+    code: int,
+) -> None:
+    for statement in CASE_TO_FORGET.split(";\n"):
+        connection.execute(text(statement))
+    connection.commit()
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    assert code == main(["forget", "H28-261123-0001"])
+    said = capsys.readouterr().err
+    assert "Không thể hoàn tác" in said
+    assert "It cannot be undone" in said
+    assert (None if code == 0 else b"sealed") == _salts(connection)[0][1]

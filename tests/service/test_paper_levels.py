@@ -233,7 +233,7 @@ def test_a_stamped_checkpoint_stands_in_the_container_with_its_time(town: World)
     assert kept.stamp is not None
     text = kept.note.partition("\n\n")[0].encode() + b"\n"
     stamp = read_stamp(kept.stamp, hashlib.sha256(text).digest())
-    assert proof.stamped_at == stamp.at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert proof.stamped_at == stamp.at.strftime("%Y-%m-%dT%H:%M:%S.000000Z")
     assert "time-stamped at" in proof.sentence()
 
 

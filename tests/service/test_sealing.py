@@ -146,6 +146,18 @@ def test_data_without_a_canonical_form_does_not_stop_the_log(world: World) -> No
     assert ("thing.moved", {}) == (odd["type"], odd["data"])
 
 
+def test_a_leaf_that_would_be_longer_than_its_length_can_say_is_committed_whole(world: World) -> None:
+    with world.transaction() as connection:
+        wide = {f"member_{number}": number for number in range(1_000)}
+        spine.append(
+            connection, spine.Change("thing", "t2", "thing.grown", 1, "gateway", "test", NOW, data=wide)
+        )
+    drained(world)
+    (told,) = [json.loads(body) for body in bodies(world) if b"thing.grown" in body]
+    assert {"text", "cause"} == told["committed"].keys()
+    assert max(map(len, bodies(world))) <= tree.MOST_ENTRY_BYTES
+
+
 # --- people -----------------------------------------------------------------------------------------
 
 

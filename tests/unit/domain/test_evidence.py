@@ -205,3 +205,16 @@ def test_a_value_without_an_end_has_no_canonical_form() -> None:
 )
 def test_a_tile_has_one_path(place: tuple[int, ...], path: str) -> None:
     assert path == evidence.tile_path(*place)
+
+
+def test_a_bundle_says_the_length_of_each_leaf_before_it() -> None:
+    assert b"\x00\x02ab\x00\x00\x01\x00" + b"x" * 256 == evidence.bundle([b"ab", b"", b"x" * 256])
+    assert b"" == evidence.bundle([])
+    assert 2 + 65_535 == len(evidence.bundle([b"x" * 65_535]))
+    with pytest.raises(ValueError, match="longer"):
+        evidence.bundle([b"x" * 65_536])
+
+
+def test_the_path_of_entries_is_that_of_tiles_with_another_first_word() -> None:
+    assert "entries/x001/x234/067" == evidence.tile_path("entries", 1_234_067)
+    assert "entries/000.p/5" == evidence.tile_path("entries", 0, 5)

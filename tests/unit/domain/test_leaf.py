@@ -111,3 +111,23 @@ def test_an_event_of_no_case_has_no_case() -> None:
 def test_moments_are_told_in_utc_with_microseconds() -> None:
     assert "2026-11-24T02:55:00.000001Z" == leaf.moment(AT)
     assert "2026-11-24T02:55:00.000000Z" == leaf.moment(datetime(2026, 11, 24, 2, 55, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("sha256", "pdf_sha256", "json_sha256", "xml_sha256", "submission_receipt_sha256", "proof_sha256"),
+        *("documents", "document", "receipt_number", "replaces", "number", "reason"),
+    ],
+)
+def test_what_could_be_looked_up_by_who_holds_a_paper_is_committed(name: str) -> None:
+    body = told(replace(FACT, data={name: "5d41402a"}))
+    assert {} == body["data"]
+    opened = leaf.commitment(leaf.field_salt(SALT, FACT.id, name), "5d41402a")
+    assert opened == body["committed"][name]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", ["amount_vnd", "national_code", "provider", "detail_state", "green"])
+def test_states_codes_and_sums_can_be_read_by_all(name: str) -> None:
+    body = told(replace(FACT, data={name: "5"}))
+    assert {name: "5"} == body["data"]

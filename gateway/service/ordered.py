@@ -1,0 +1,40 @@
+"""What a portal ordered, as it came and with its signature: bytes that anybody can hash and check later.
+
+The event that an order caused names the message and the SHA-256 of these bytes, and so does its sealed leaf.
+"""
+
+import hashlib
+import re
+from typing import Final
+
+from sqlalchemy import Connection
+
+from gateway.ports import InboundMessage
+from gateway.store import inbox
+
+SIGNED: Final = ("content-type", "content-digest", "signature-input", "signature")
+"""What RFC 9421 needs of the headers, in the order in which it is written down; the rest proves nothing."""
+_CAUSE: Final = re.compile(r"inbox:(\d{1,18}):([0-9a-f]{64})")
+
+
+def as_sent(message: InboundMessage) -> bytes:
+    """The request as HTTP/1.1 writes it: first line, the headers that its signature needs, an empty line, the body."""
+    target = message.path + (f"?{message.query.decode('latin-1')}" if message.query else "")
+    lines = [f"{message.method} {target} HTTP/1.1"]
+    lines += [f"{name}: {message.headers[name]}" for name in SIGNED if name in message.headers]
+    return "\r\n".join([*lines, "", ""]).encode() + message.body
+
+
+def cause_of(message_id: int, message: InboundMessage) -> str:
+    """What is told as the cause of all that a message orders."""
+    return f"inbox:{message_id}:{hashlib.sha256(as_sent(message)).hexdigest()}"
+
+
+def find(connection: Connection, cause: object) -> tuple[str, bytes] | None:
+    """The number and the bytes of the message that a cause names; None where none is there that has its hash."""
+    named = _CAUSE.fullmatch(cause) if isinstance(cause, str) else None
+    message = None if named is None else inbox.find(connection, int(named[1]))
+    if named is None or message is None:
+        return None
+    sent = as_sent(message)
+    return (named[1], sent) if hashlib.sha256(sent).hexdigest() == named[2] else None
