@@ -30,6 +30,11 @@ def takers(world: World, case_code: str) -> dict[str, Taker]:
         "/v1/cases/<case_code>/transitions": Taker(
             "POST", f"/v1/cases/{case_code}/transitions", lambda: {"reference": fresh(), "event": "finish"}
         ),
+        "/v1/cases/<case_code>/extensions": Taker(
+            "POST",
+            f"/v1/cases/{case_code}/extensions",
+            lambda: {"reference": fresh(), "reason": "later", "new_due_on": "2026-12-31"},
+        ),
         "/v1/cases/<case_code>/fees": Taker(
             "POST",
             f"/v1/cases/{case_code}/fees",

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.service
 IDS = {
     "case_code": "H28-261124-9999",
     "document_code": "D-1",
+    "paper_id": "pap_" + "0" * 32,
     "payment_id": "pay_" + "0" * 32,
     "delivery_id": "dlv_" + "0" * 32,
     "refund_id": "ref_" + "0" * 32,

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.service
 RULES = (
     "/v1/cases",
     "/v1/cases/<case_code>/transitions",
+    "/v1/cases/<case_code>/extensions",
     "/v1/cases/<case_code>/fees",
     "/v1/payments",
     "/v1/payments/<payment_id>/attempts",
