@@ -103,6 +103,7 @@ def open_house(
         routes=routing_rules.read(settings.routes, routing.payable(providers)),
         operators=partners.operators(settings, door, clock),
         receipt_providers=partners.receipt_providers(settings, door),
+        case_portal=partners.case_portal(settings, door),
         formats={"mt940": mt940.parse},
         agencies=partners.agencies(settings.agencies_file),
         procedures=_procedures(),
@@ -116,7 +117,12 @@ def open_house(
         webhook_door=door,
         public_url=settings.public_url.rstrip("/"),
         live=settings.live,
-        schedules=Schedules(settings.query_delays_s, settings.webhook_delays_s, settings.order_delays_s),
+        schedules=Schedules(
+            settings.query_delays_s,
+            settings.webhook_delays_s,
+            settings.order_delays_s,
+            settings.sync_delays_s,
+        ),
         try_life=timedelta(seconds=settings.try_life_s),
         refund_limit_vnd=settings.refund_limit_vnd,
         notary=open_notary(

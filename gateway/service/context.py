@@ -14,6 +14,7 @@ from gateway.domain.procedure import Procedure
 from gateway.domain.routing import Route
 from gateway.ports import (
     Agency,
+    CasePortal,
     Files,
     HttpDoor,
     PaymentProvider,
@@ -33,6 +34,8 @@ class Schedules:
     query_s: Sequence[int]
     webhook_s: Sequence[int]
     order_s: Sequence[int]
+    sync_s: Sequence[int]
+    """When a call to the national portal that nobody knows the end of is looked up; the last one for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class Context:
     routes: Sequence[Route]
     operators: Mapping[str, PostalOperator]
     receipt_providers: Mapping[str, ReceiptProvider]
+    case_portal: CasePortal | None
+    """The national portal, which is told of cases; None: it is not."""
     formats: Mapping[str, StatementFormat]
     agencies: Mapping[str, Agency]
     procedures: Mapping[str, Procedure]
