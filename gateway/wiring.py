@@ -149,6 +149,12 @@ def _recorder(pool: Pool) -> Callable[[Told], str]:
     return Together(record).submit
 
 
+def _called(context: Context) -> frozenset[str]:
+    """Everybody whose health is watched."""
+    portal = context.case_portal
+    return frozenset(context.providers) | (frozenset() if portal is None else {portal.name})
+
+
 def _jws_signer(keystore: Keystore) -> Callable[[bytes, str], str]:
     keystore.ensure(PAPER, Kind.P256, now=now())
 
@@ -207,7 +213,7 @@ def make_app(opened: House) -> APIFlask:
             max_body_bytes=settings.max_body_bytes,
             max_document_bytes=settings.max_document_bytes,
             is_ready=lambda: figures.why_not_ready(opened.engine),
-            scrape=figures.scraper(opened.engine, opened.context.providers),
+            scrape=figures.scraper(opened.engine, _called(opened.context)),
             links=settings.links,
         )
     )

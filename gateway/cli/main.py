@@ -20,6 +20,7 @@ from gateway.cli import (
     simulate,
     statement,
     status,
+    sync,
 )
 from gateway.cli.command import Command
 from gateway.cli.failures import FAILURES, sentence
@@ -35,6 +36,7 @@ COMMANDS: Sequence[Command] = (
     *statement.COMMANDS,
     *books.COMMANDS,
     *status.COMMANDS,
+    *sync.COMMANDS,
     *job.COMMANDS,
     *proof.COMMANDS,
     *simulate.COMMANDS,
@@ -52,6 +54,7 @@ NOUNS: Mapping[str, str] = {
     "owed": "what is to be given back or still missing",
     "statement": "the bank's statements",
     "jobs": "what runs behind",
+    "sync": "what the national portal is told of cases",
     "alarms": "what a person has to look at",
 }
 """The first word of the commands that have two."""

@@ -118,6 +118,8 @@ def _append(
     type_: str,
     now: datetime,
     data: Mapping[str, object],
+    *,
+    actor: str = "gateway",
 ) -> None:
     spine.append(
         connection,
@@ -126,7 +128,7 @@ def _append(
             subject_id=case.case_code,
             type=type_,
             version=version,
-            actor="gateway",
+            actor=actor,
             cause="portal_sync",
             occurred_at=now,
             portal_id=case.portal_id,
@@ -175,7 +177,10 @@ def stumble(context: Context, case_code: str, now: datetime) -> None:
 
 
 def retry(context: Context, case_code: str, by: str, now: datetime) -> None:
-    """A person mended what the portal refused a case for. Raises `NotFound`; nothing where it was not refused."""
+    """A person, `by` as an actor, mended what the portal refused a case for; nothing where it was not refused.
+
+    Raises `NotFound`.
+    """
     with context.engine.begin() as connection:
         sync = store.find(connection, case_code, lock=True)
         case = case_store.find(connection, case_code)
@@ -186,5 +191,5 @@ def retry(context: Context, case_code: str, by: str, now: datetime) -> None:
         state, version = step(TABLE, SyncState.REFUSED, SyncEvent.RETRY), sync.version + 1
         values = {"state": state.value, "version": version, "failures": 0, "next_at": now}
         store.change(connection, case_code, values)
-        _append(connection, case, version, "sync.retried", now, {"by": by})
+        _append(connection, case, version, "sync.retried", now, {}, actor=by)
         alarms.close(connection, "sync_refused", case_code, now)

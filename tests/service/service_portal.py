@@ -117,8 +117,8 @@ class Country:
         return str(self.world.one("SELECT sync_state FROM cases WHERE case_code = :code", code=code))
 
 
-def outside(**changes: object) -> Outside:
-    """The world outside with the portal alone, on a free port."""
+def outside(state_dir: str = ":memory:", **changes: object) -> Outside:
+    """The world outside with the portal alone, on a free port unless one is given."""
     account = {"bin": "970418", "number": "0123456789", "name": "TTPVHCC"}
     portal = {
         "port": 0,
@@ -128,7 +128,7 @@ def outside(**changes: object) -> Outside:
         "slow_s": 0.2,
         **changes,
     }
-    values = {"gateway_url": "http://127.0.0.1:9", "seed": 4, "state_dir": ":memory:"}
+    values = {"gateway_url": "http://127.0.0.1:9", "seed": 4, "state_dir": state_dir}
     return Outside(read_world({**values, "bank": {"port": 0, "accounts": [account]}, "dvcqg_sync": portal}))
 
 
