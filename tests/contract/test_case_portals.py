@@ -3,6 +3,8 @@
 import json
 import socket
 import threading
+import time
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -126,10 +128,12 @@ class Wire:
     answers: list[HttpAnswer]
     login: HttpAnswer = field(default_factory=lambda: answered(sample("login.answer")))
     asked: list[HttpRequest] = field(default_factory=list)
+    login_s: float = 0.0
 
     def send(self, request: HttpRequest) -> HttpAnswer:
         self.asked.append(request)
         if request.url == SETTINGS.auth_url:
+            time.sleep(self.login_s)
             return self.login
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
@@ -283,6 +287,9 @@ def test_a_look_up_that_gives_no_case_tells_nothing(code: str) -> None:
 def test_the_tables_are_settings() -> None:
     assert SyncVerdict.REFUSED == said("put", coded("put", "77"), refusals=frozenset({"77"}))
     assert SyncVerdict.UNKNOWN == said("put", coded("put", "500"), refusals=frozenset({"77"}))
+    there, words = answered(sample("put.exists")), unicodedata.normalize("NFD", "Đã Tồn Tại")
+    assert SyncVerdict.ALREADY_THERE == said("put", there, exists_text=words)
+    assert SyncVerdict.UNKNOWN == said("put", there, exists_text="")
 
 
 @each_call
@@ -372,6 +379,7 @@ def test_without_a_session_nothing_of_the_case_goes_out(answer: HttpAnswer, erro
 
 def test_threads_that_need_a_session_at_once_ask_for_one() -> None:
     portal, wire = wired("put.taken")
+    wire.login_s = 0.1
     threads = [threading.Thread(target=lambda: portal.put(RECORD, NOW, known=False)) for _ in range(8)]
     for thread in threads:
         thread.start()

@@ -347,6 +347,21 @@ def test_a_portal_that_is_away_is_left_alone_but_for_a_probe_and_then_everything
     assert [] == land.world.rows("SELECT name FROM alarms WHERE closed_at IS NULL")
 
 
+def test_what_waits_for_its_time_is_due_at_once_when_the_portal_answers_again(land: Country) -> None:
+    first, later = land.world.case("accepted"), land.world.case("accepted")
+    land.hear()
+    land.world.do(
+        "UPDATE portal_sync SET next_at = :at WHERE case_code = :code",
+        at=NOW + timedelta(hours=1),
+        code=later,
+    )
+    land.control(away=True)
+    assert "Unreachable" == land.turn()
+    land.control(away=False)
+    land.run()
+    assert [True, True] == [in_step(land, first), in_step(land, later)]
+
+
 def test_a_portal_that_does_not_let_us_in_has_refused_no_case(land: Country) -> None:
     code = land.world.case("accepted")
     land.settle(username="somebody else")

@@ -1,6 +1,16 @@
-"""`python -m tests.shows NAME …`: one show of an issue, played before your eyes."""
+"""`python -m tests.shows NAME …` runs one show: the module of that name beside this file."""
 
 import importlib
 import sys
 
-sys.exit(importlib.import_module(f"tests.shows.{sys.argv[1]}").main(sys.argv[2:]))
+
+def main() -> int:
+    if len(sys.argv) < 2:
+        sys.stderr.write("usage: python -m tests.shows NAME …\n")
+        return 2
+    name, argv = sys.argv[1], sys.argv[2:]
+    return int(importlib.import_module(f"tests.shows.{name}").main(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
