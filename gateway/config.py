@@ -116,6 +116,12 @@ class Settings(BaseSettings):
         default=[60, 300, 900, 3600, 7200, 14400, 28800],
         description="When an unclear order to the post is looked at again: seconds after the time before.",
     )
+    sync_delays_s: list[int] = Field(
+        default=[120, 300, 900, 3600],
+        min_length=1,
+        description="When a call to the national portal whose outcome is not known is looked up: seconds after the "
+        "time before; the last one again and again, for no step of a case may be left out.",
+    )
     refund_limit_vnd: int = Field(
         0, ge=0, description="A refund up to this sum (VND) is sent without the approval of a second person."
     )
@@ -143,6 +149,13 @@ class Settings(BaseSettings):
         description="Providers of legal electronic receipts as JSON, settings by name: vnpt, viettel, misa; each takes "
         "the fields of its adapter's Settings. An agency names one in `legal_receipts` of the agencies file "
         "(provider, form, letters), or `own` where ours are the legal ones. Holds secrets.",
+    )
+    case_portal: dict[str, Any] | None = Field(
+        None,
+        repr=False,
+        description="The national portal that cases are told to, as JSON with the fields of its adapter's Settings "
+        "(`adapters/portal/dvcqg_sync_wire.py`): auth_url, adapter_url, destination, unit_code, username, password and "
+        "those that have a default; without it nothing is told. Holds secrets.",
     )
     links: dict[str, str] = Field(
         default={}, description="More links of the first page, address by name: the portal, a guide."

@@ -12,6 +12,7 @@ from gateway.store import health as health_store
 from gateway.store import jobs as job_store
 from gateway.store import migrate
 from gateway.store import payments as payment_store
+from gateway.store import portal_sync as sync_store
 from gateway.store import webhooks as webhook_store
 
 
@@ -41,6 +42,10 @@ class Figures:
             "cong4_unknown_money_oldest_seconds", "Age of the oldest of it", labels=["provider"]
         )
         waiting = GaugeMetricFamily("cong4_webhooks_undelivered", "Webhook messages not delivered yet")
+        untold = GaugeMetricFamily(
+            "cong4_portal_sync_cases", "Cases that the national portal is behind with", labels=["state"]
+        )
+        untold_oldest = GaugeMetricFamily("cong4_portal_sync_oldest_seconds", "Age of the oldest of them")
         up = GaugeMetricFamily("cong4_provider_up", "1 while a provider is up, else 0", labels=["provider"])
         with self._engine.connect() as connection:
             for state, count in payment_store.count_by_state(connection).items():
@@ -51,10 +56,15 @@ class Figures:
                 unknown.add_metric([provider], vnd)
                 oldest.add_metric([provider], (datetime.now(UTC) - since).total_seconds())
             waiting.add_metric([], webhook_store.undelivered(connection))
+            lag = sync_store.lag(connection)
             known = health_store.of_all(connection)
+        untold.add_metric(["waiting"], lag.waiting)
+        untold.add_metric(["refused"], lag.refused)
+        now = datetime.now(UTC)
+        untold_oldest.add_metric([], (now - (lag.oldest_at or now)).total_seconds())
         for name in self._providers:
             up.add_metric([name], float(name not in known or known[name].is_up))
-        return [states, jobs, unknown, oldest, waiting, up]
+        return [states, jobs, unknown, oldest, waiting, untold, untold_oldest, up]
 
 
 def scraper(engine: Engine, providers: Collection[str]) -> Callable[[], bytes]:

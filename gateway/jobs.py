@@ -16,7 +16,7 @@ from procrastinate import RetryDecision
 from procrastinate.jobs import Job
 
 from gateway.domain.errors import GatewayError
-from gateway.ports import PostalCapability, PostalOperator
+from gateway.ports import CasePortal, PostalCapability, PostalOperator
 from gateway.service import (
     behind,
     case_papers,
@@ -24,6 +24,7 @@ from gateway.service import (
     legal_receipts,
     parcel_feed,
     payments,
+    portal_sync,
     receipt_changes,
     receipts,
     refund_sending,
@@ -48,6 +49,7 @@ POLL_S = 1.0
 NONCE_LIFE = timedelta(minutes=20)
 CLEANING_S = 60.0
 SEALING_S = 1.0
+CASE_PORTAL_S = 1.0
 STOP_WAIT_S = 5.0
 FEED_ERRORS_IN_A_ROW = 10
 """More than this, and somebody has to look: parcels move and nobody here hears of it."""
@@ -170,12 +172,16 @@ class Loop(threading.Thread):
 
 def loops(context: Context, pace: Pace, stop: threading.Event) -> list[Loop]:
     """One loop for each consumer and each feed, and one that cleans up."""
-    made = [Loop(f"consumer:{name}", _consumer(context, name), IDLE_S, stop) for name in behind.CONSUMERS]
+    made = [
+        Loop(f"consumer:{name}", _consumer(context, name), IDLE_S, stop) for name in behind.consumers(context)
+    ]
     made += [
         Loop(f"feed:{name}", _Feed(context, operator), pace.post_poll_s, stop)
         for name, operator in context.operators.items()
         if PostalCapability.TRACKING_FEED in operator.capabilities
     ]
+    if context.case_portal is not None:
+        made.append(Loop("case_portal", _telling(context, context.case_portal), CASE_PORTAL_S, stop))
     made.append(Loop("sealing", _sealing(context), SEALING_S, stop))
     made.append(Loop("cleaning", _cleaning(context), CLEANING_S, stop))
     return made
@@ -219,6 +225,10 @@ def _sealing(context: Context) -> Callable[[], bool]:
         return sealing.stamp(context, context.clock()) or added > 0
 
     return turn
+
+
+def _telling(context: Context, portal: CasePortal) -> Callable[[], bool]:
+    return lambda: portal_sync.turn(context, portal)
 
 
 def _cleaning(context: Context) -> Callable[[], bool]:

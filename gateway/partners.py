@@ -25,6 +25,7 @@ from adapters import (
     viettelpay,
     vnpay,
 )
+from adapters.portal import dvcqg_sync
 from adapters.receipts import misa, viettel, vnpt
 from gateway.config import DvcqgSettings, Settings, VnpaySettings, VnpostSettings
 from gateway.domain.delivery import DeliveryState
@@ -33,6 +34,7 @@ from gateway.domain.form_parts import Office
 from gateway.ports import (
     CLOSES_AT,
     Agency,
+    CasePortal,
     HttpDoor,
     LegalSeries,
     Party,
@@ -106,12 +108,12 @@ def _named(kind: type, name: str) -> dict[str, str]:
     return {"name": name} if "name" in {each.name for each in dataclasses.fields(kind)} else {}
 
 
-def read_settings(kind: type, given: Mapping[str, Any], name: str) -> Any:
+def read_settings(kind: type, given: Mapping[str, Any], name: str, setting: str = "GATEWAY_PROVIDERS") -> Any:
     """An adapter's own settings from JSON. Raises `Misconfigured`, which names the fields and never a value."""
     fields = {each.name: each for each in dataclasses.fields(kind) if each.init}
     unknown = sorted(given.keys() - fields.keys() - {"kind"})
     if unknown:
-        raise Misconfigured(f"GATEWAY_PROVIDERS: {name}: no such setting: {', '.join(unknown)[:200]}")
+        raise Misconfigured(f"{setting}: {name}: no such setting: {', '.join(unknown)[:200]}")
     needed = {
         each.name
         for each in fields.values()
@@ -119,14 +121,14 @@ def read_settings(kind: type, given: Mapping[str, Any], name: str) -> Any:
     }
     lacking = sorted(needed - given.keys())
     if lacking:
-        raise Misconfigured(f"GATEWAY_PROVIDERS: {name}: a setting is absent: {', '.join(lacking)}")
+        raise Misconfigured(f"{setting}: {name}: a setting is absent: {', '.join(lacking)}")
     hints = typing.get_type_hints(kind)
     values = {}
     for field in given.keys() - {"kind"}:
         try:
             values[field] = TypeAdapter(hints[field]).validate_python(given[field])
         except ValidationError:
-            raise Misconfigured(f"GATEWAY_PROVIDERS: {name}: {field} is of the wrong form") from None
+            raise Misconfigured(f"{setting}: {name}: {field} is of the wrong form") from None
     return kind(**values)
 
 
@@ -166,6 +168,16 @@ def receipt_providers(settings: Settings, door: HttpDoor) -> Mapping[str, Receip
         kind, make = RECEIPT_KINDS[name]
         found[name] = make(read_settings(kind, given, name), door)
     return found
+
+
+def case_portal(settings: Settings, door: HttpDoor) -> CasePortal | None:
+    """The national portal, where it is told of cases. Raises `Misconfigured`, without any value."""
+    if settings.case_portal is None:
+        return None
+    given = read_settings(
+        dvcqg_sync.Settings, settings.case_portal, dvcqg_sync.DvcqgSync.name, "GATEWAY_CASE_PORTAL"
+    )
+    return dvcqg_sync.DvcqgSync(given, door)
 
 
 def operators(

@@ -104,6 +104,7 @@ def open_house(
         routes=routing_rules.read(settings.routes, routing.payable(providers)),
         operators=partners.operators(settings, door, clock),
         receipt_providers=partners.receipt_providers(settings, door),
+        case_portal=partners.case_portal(settings, door),
         formats={"mt940": mt940.parse},
         agencies=partners.agencies(settings.agencies_file),
         procedures=_procedures(settings.procedures_dir, now().date()),
@@ -117,7 +118,12 @@ def open_house(
         webhook_door=door,
         public_url=settings.public_url.rstrip("/"),
         live=settings.live,
-        schedules=Schedules(settings.query_delays_s, settings.webhook_delays_s, settings.order_delays_s),
+        schedules=Schedules(
+            settings.query_delays_s,
+            settings.webhook_delays_s,
+            settings.order_delays_s,
+            settings.sync_delays_s,
+        ),
         try_life=timedelta(seconds=settings.try_life_s),
         refund_limit_vnd=settings.refund_limit_vnd,
         notary=open_notary(
@@ -142,6 +148,12 @@ def _recorder(pool: Pool) -> Callable[[Told], str]:
             return report_store.record(connection, told)
 
     return Together(record).submit
+
+
+def _called(context: Context) -> frozenset[str]:
+    """Everybody whose health is watched."""
+    portal = context.case_portal
+    return frozenset(context.providers) | (frozenset() if portal is None else {portal.name})
 
 
 def _jws_signer(keystore: Keystore) -> Callable[[bytes, str], str]:
@@ -194,7 +206,7 @@ def make_app(opened: House) -> APIFlask:
             max_body_bytes=settings.max_body_bytes,
             max_document_bytes=settings.max_document_bytes,
             is_ready=lambda: figures.why_not_ready(opened.engine),
-            scrape=figures.scraper(opened.engine, opened.context.providers),
+            scrape=figures.scraper(opened.engine, _called(opened.context)),
             links=settings.links,
             are_entries_public=settings.proof_log_entries == "public",
         )

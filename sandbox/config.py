@@ -19,6 +19,7 @@ from sandbox.keypay import KeypaySettings
 from sandbox.misa_receipts import MisaReceiptsSettings
 from sandbox.paygov import PaygovSettings
 from sandbox.portal import PortalSettings
+from sandbox.portal_sync import PortalSyncSettings
 from sandbox.post import PostSettings
 from sandbox.state import MEMORY
 from sandbox.transfers import TransfersSettings
@@ -65,6 +66,7 @@ class WorldSettings:
     vnpt_receipts: VnptReceiptsSettings | None = None
     viettel_receipts: ViettelReceiptsSettings | None = None
     misa_receipts: MisaReceiptsSettings | None = None
+    dvcqg_sync: PortalSyncSettings | None = None
 
 
 SERVERS: Mapping[str, type] = {
@@ -86,6 +88,8 @@ RECEIPT_SERVERS: Mapping[str, type] = {
     "misa_receipts": MisaReceiptsSettings,
 }
 """Providers of legal receipts: no money, no callbacks."""
+CASE_SERVERS: Mapping[str, type] = {"dvcqg_sync": PortalSyncSettings}
+"""Who is told of cases."""
 
 
 class _Section:
@@ -210,7 +214,7 @@ def read_world(values: object) -> WorldSettings:
     defaults = {"dvcqg": {"return_url": f"{gateway_url}/return/dvcqg"}}
     servers = {
         name: _Section(name, root.get(name)).all(kind, defaults.get(name))
-        for name, kind in {**SERVERS, **RECEIPT_SERVERS}.items()
+        for name, kind in {**SERVERS, **RECEIPT_SERVERS, **CASE_SERVERS}.items()
         if root.has(name)
     }
     settings = WorldSettings(

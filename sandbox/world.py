@@ -25,6 +25,7 @@ from sandbox.misa_receipts import MisaReceipts, misa_receipts_app
 from sandbox.outward import Send
 from sandbox.paygov import Paygov, paygov_app
 from sandbox.portal import Portal, portal_app
+from sandbox.portal_sync import PortalSync, portal_sync_app
 from sandbox.post import Post, post_app
 from sandbox.serving import Server
 from sandbox.state import Ground, State
@@ -74,11 +75,13 @@ _TELLERS: Mapping[str, Callable[[Any, Ground, Bank], Played]] = {
     "ttttqg": lambda given, ground, bank: _played(Ttttqg(given, ground, bank), ttttqg_app),
 }
 
-_RECEIPTS: Mapping[str, Callable[[Any, Ground], Flask]] = {
+_SILENT: Mapping[str, Callable[[Any, Ground], Flask]] = {
     "vnpt_receipts": lambda given, ground: vnpt_receipts_app(VnptReceipts(given, ground)),
     "viettel_receipts": lambda given, ground: viettel_receipts_app(ViettelReceipts(given, ground)),
     "misa_receipts": lambda given, ground: misa_receipts_app(MisaReceipts(given, ground)),
+    "dvcqg_sync": lambda given, ground: portal_sync_app(PortalSync(given, ground)),
 }
+"""Those that only answer."""
 
 
 class World:
@@ -114,7 +117,7 @@ class World:
             if given is not None:
                 self._apps[name], self._couriers[name] = play(given, ground, bank)
                 ports[name] = given.port
-        for name, make in _RECEIPTS.items():
+        for name, make in _SILENT.items():
             given = getattr(settings, name)
             if given is not None:
                 self._apps[name], ports[name] = make(given, ground), given.port

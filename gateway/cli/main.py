@@ -22,6 +22,7 @@ from gateway.cli import (
     simulate,
     statement,
     status,
+    sync,
 )
 from gateway.cli.command import Command
 from gateway.cli.failures import FAILURES, sentence
@@ -39,6 +40,7 @@ COMMANDS: Sequence[Command] = (
     *statement.COMMANDS,
     *books.COMMANDS,
     *status.COMMANDS,
+    *sync.COMMANDS,
     *job.COMMANDS,
     *proof.COMMANDS,
     *simulate.COMMANDS,
@@ -57,6 +59,7 @@ NOUNS: Mapping[str, str] = {
     "owed": "what is to be given back or still missing",
     "statement": "the bank's statements",
     "jobs": "what runs behind",
+    "sync": "what the national portal is told of cases",
     "alarms": "what a person has to look at",
 }
 """The first word of the commands that have two."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from gateway.cli.command import Command, opened, say_json, vnd, with_json
 from gateway.domain.errors import NotFound
 from gateway.service.cases import VIETNAM
-from gateway.store import alarms, jobs, payments, webhooks
+from gateway.store import alarms, jobs, payments, portal_sync, webhooks
 from gateway.wiring import now
 
 
@@ -15,6 +15,7 @@ def _status(given: Namespace) -> int:
         unknown = payments.unknown_money(connection)
         by_status = jobs.counts(connection)
         waiting = webhooks.undelivered(connection)
+        lag = portal_sync.lag(connection)
         raised = len(alarms.open_alarms(connection))
     if given.json:
         say_json(
@@ -30,6 +31,11 @@ def _status(given: Namespace) -> int:
                 ],
                 "jobs": dict(by_status),
                 "webhooks_undelivered": waiting,
+                "portal_sync": {
+                    "waiting": lag.waiting,
+                    "refused": lag.refused,
+                    "oldest_at": None if lag.oldest_at is None else lag.oldest_at.isoformat(),
+                },
                 "alarms_open": raised,
             }
         )
@@ -41,8 +47,16 @@ def _status(given: Namespace) -> int:
         print("unknown money: none")
     print("jobs: " + (", ".join(f"{count} {name}" for name, count in sorted(by_status.items())) or "none"))
     print(f"webhooks not delivered yet: {waiting}")
+    print(f"cases the national portal is behind with: {_behind(lag)}")
     print(f"open alarms: {raised}")
     return 0
+
+
+def _behind(lag: portal_sync.Lag) -> str:
+    if lag.oldest_at is None:
+        return "none"
+    since = lag.oldest_at.astimezone(VIETNAM).isoformat(timespec="minutes")
+    return f"{lag.waiting} waiting, {lag.refused} refused, the oldest since {since}"
 
 
 def _alarms(given: Namespace) -> int:
@@ -74,7 +88,7 @@ def _close_arguments(parser: ArgumentParser) -> None:
 COMMANDS: Sequence[Command] = (
     Command(
         ("status",),
-        "unknown money, jobs by status, webhooks not delivered, open alarms",
+        "unknown money, jobs by status, webhooks not delivered, the national portal's lag, open alarms",
         "status --json",
         _status,
         with_json,

@@ -4,6 +4,19 @@ Every time is aware; adapters turn it into the wire's +07:00. Every sum is a who
 Adapters are stateless translators: they never see the database and never decide the next state.
 """
 
+from gateway.ports.case_portal import (
+    STEPS_MOST,
+    Applicant,
+    CasePortal,
+    CaseRecord,
+    CaseStep,
+    KnownCase,
+    ListedDocument,
+    OnlinePayment,
+    SyncAnswer,
+    SyncVerdict,
+    UnknownCase,
+)
 from gateway.ports.http import HttpAnswer, HttpDoor, HttpRequest, InboundMessage
 from gateway.ports.money import (
     CLOSES_AT,
@@ -48,11 +61,16 @@ from gateway.ports.receipts import (
 
 __all__ = [
     "CLOSES_AT",
+    "STEPS_MOST",
     "Agency",
     "Answer",
+    "Applicant",
     "Bill",
     "Billing",
     "Capability",
+    "CasePortal",
+    "CaseRecord",
+    "CaseStep",
     "Completed",
     "Desk",
     "FeeLine",
@@ -63,9 +81,12 @@ __all__ = [
     "InboundMessage",
     "Inquiring",
     "IssuedReceipt",
+    "KnownCase",
     "LegalSeries",
+    "ListedDocument",
     "Method",
     "NotThere",
+    "OnlinePayment",
     "OrderAnswer",
     "OrderVerdict",
     "Outcome",
@@ -92,6 +113,9 @@ __all__ = [
     "StartOrder",
     "Started",
     "StatementFormat",
+    "SyncAnswer",
+    "SyncVerdict",
     "Taking",
     "TrackingPage",
+    "UnknownCase",
 ]

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from gateway.domain.case import ENDED_WITHOUT_RESULT, CaseState, MoneyState
 from gateway.domain.payment import PaymentState
-from gateway.service import cases, deliveries, legal_receipts, payments, webhooks
+from gateway.service import cases, deliveries, legal_receipts, payments, portal_sync, webhooks
 from gateway.service.context import Context
 from gateway.store import cases as case_store
 from gateway.store import cursors, jobs, obligations, spine
@@ -121,7 +121,13 @@ CONSUMERS: Mapping[str, Handler] = {
     "webhooks": tell_portals,
     "receipts": issue_receipts,
     "cases": follow_cases,
+    "case_portal": portal_sync.note_moves,
 }
+
+
+def consumers(context: Context) -> Sequence[str]:
+    """The names of those that run here. What the national portal would be told waits until there is one."""
+    return [name for name in CONSUMERS if name != "case_portal" or context.case_portal is not None]
 
 
 def consume(context: Context, name: str, now: datetime) -> int:

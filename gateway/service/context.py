@@ -15,6 +15,7 @@ from gateway.domain.routing import Route
 from gateway.domain.workdays import Calendar
 from gateway.ports import (
     Agency,
+    CasePortal,
     Files,
     HttpDoor,
     PaymentProvider,
@@ -34,6 +35,8 @@ class Schedules:
     query_s: Sequence[int]
     webhook_s: Sequence[int]
     order_s: Sequence[int]
+    sync_s: Sequence[int]
+    """When a call to the national portal that nobody knows the end of is looked up; the last one for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ class Context:
     routes: Sequence[Route]
     operators: Mapping[str, PostalOperator]
     receipt_providers: Mapping[str, ReceiptProvider]
+    case_portal: CasePortal | None
+    """The national portal, which is told of cases; None: it is not."""
     formats: Mapping[str, StatementFormat]
     agencies: Mapping[str, Agency]
     procedures: Mapping[str, Procedure]

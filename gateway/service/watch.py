@@ -6,7 +6,7 @@ the call counts all the same.
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import structlog
 from sqlalchemy import Connection
@@ -30,7 +30,13 @@ CHANGES_AT_ONCE = 5
 """How often a note is made again when others make one at the same moment; after that theirs will do."""
 
 
-def enter(context: Context, provider: PaymentProvider, now: datetime) -> None:
+class Named(Protocol):
+    """Whoever is called, by its name."""
+
+    name: str
+
+
+def enter(context: Context, provider: Named, now: datetime) -> None:
     """Before a new try is written down: raises `Unreachable` while the provider is down and its pause is not over.
 
     When it is over, this caller's try is the one that is let through.
@@ -80,7 +86,8 @@ def _note_error(context: Context, name: str, error: GatewayError, now: datetime)
 
 
 def _note(context: Context, name: str, step: Callable[[Health], Health], now: datetime) -> None:
-    if context.providers[name].capabilities.isdisjoint(SPOKEN_WITH):
+    provider = context.providers.get(name)
+    if provider is not None and provider.capabilities.isdisjoint(SPOKEN_WITH):
         return
     try:
         for _ in range(CHANGES_AT_ONCE):

@@ -454,7 +454,13 @@ def test_a_damaged_file_and_an_unknown_format_are_refused(
 
 
 def test_status_and_alarms_say_how_it_stands(connection: Connection, run: Run) -> None:
-    quiet = ["unknown money: none", "jobs: none", "webhooks not delivered yet: 0", "open alarms: 0"]
+    quiet = [
+        "unknown money: none",
+        "jobs: none",
+        "webhooks not delivered yet: 0",
+        "cases the national portal is behind with: none",
+        "open alarms: 0",
+    ]
     assert quiet == run("status").splitlines()
     assert "no alarm is open\n" == run("alarms", "list")
     _paid(connection, 180_000)
@@ -468,6 +474,7 @@ def test_status_and_alarms_say_how_it_stands(connection: Connection, run: Run) -
         ],
         "jobs": {"todo": 1},
         "webhooks_undelivered": 0,
+        "portal_sync": {"waiting": 0, "refused": 0, "oldest_at": None},
         "alarms_open": 1,
     } == json.loads(run("status", "--json"))
     first = "unknown money at vnpay: 1 tries, 180,000 VND, the oldest since 2026-11-23T10:00+07:00"
@@ -567,3 +574,27 @@ def test_a_case_is_forgotten_only_when_its_code_is_repeated(
     assert "Không thể hoàn tác" in said
     assert "It cannot be undone" in said
     assert (None if code == 0 else b"sealed") == _salts(connection)[0][1]
+
+
+def test_what_the_national_portal_refused_is_listed_and_told_again(connection: Connection, run: Run) -> None:
+    assert "the national portal has been told of everything\n" == run("sync", "list")
+    _paid(connection, 180_000)
+    (code,) = connection.execute(text("SELECT case_code FROM cases")).scalars()
+    connection.execute(
+        text(
+            "INSERT INTO portal_sync (case_code, state, told_state, told_version, code, next_at, behind_since) "
+            "VALUES (:code, 'refused', 'accepted', 3, '302', :at, :at)"
+        ),
+        {"code": code, "at": PAID_AT},
+    )
+    connection.commit()
+    since = "2026-11-23T10:00+07:00"
+    assert f"{code}  refused  told: accepted  since {since}  302\n" == run("sync", "list")
+    assert f"0 waiting, 1 refused, the oldest since {since}" in run("status")
+    (listed,) = json.loads(run("sync", "list", "--json"))["cases"]
+    assert (code, "refused", "302") == (listed["case_code"], listed["state"], listed["code"])
+    assert f"{code}: told again\n" == run("sync", "retry", code, "--by", "lan")
+    assert f"{code}  waiting  told: accepted  since {since}  302\n" == run("sync", "list")
+    told = connection.execute(text("SELECT type, actor FROM events WHERE subject_kind = 'sync'")).one()
+    assert ("sync.retried", "staff:lan") == tuple(told)
+    assert "not told of a case" in run.fails("sync", "retry", "H28-261124-9999", "--by", "lan")

@@ -13,6 +13,7 @@ from gateway.store.tables.legal import legal_receipts
 from gateway.store.tables.log import checkpoints, leaves, log_tiles, salts
 from gateway.store.tables.papers import case_papers
 from gateway.store.tables.payments import attempts, obligations, payments, receipt_series, receipts, refunds
+from gateway.store.tables.portal_sync import portal_sync
 from gateway.store.tables.providers import provider_health
 from gateway.store.tables.webhooks import webhook_attempts, webhook_endpoints, webhook_messages
 
@@ -42,6 +43,7 @@ __all__ = [
     "parcel_events",
     "payments",
     "portal_keys",
+    "portal_sync",
     "portals",
     "provider_health",
     "receipt_series",

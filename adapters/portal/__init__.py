@@ -1,0 +1,1 @@
+"""Portals that cases are told to."""
