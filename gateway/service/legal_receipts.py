@@ -25,6 +25,7 @@ from gateway.domain.errors import (
     Unreachable,
 )
 from gateway.domain.legal_receipt import EVENTS, LegalEvent, LegalState, key_of
+from gateway.domain.payment import DESK
 from gateway.ports import (
     Agency,
     FeeLine,
@@ -48,7 +49,6 @@ log = structlog.get_logger()
 
 TASK = "issue_legal_receipt"
 STATE_FEES = frozenset({"phi", "le_phi"})
-CASH_DESK = "counter"
 IN_FLIGHT = timedelta(minutes=2)
 """No call lasts longer: until then "not there" may only mean "not there yet"."""
 
@@ -290,7 +290,7 @@ def _order(context: Context, held: _Held) -> ReceiptOrder:
         payer=Payer(name=facts.payer_name),
         collector_name=facts.collector_name,
         case_code=facts.case_code,
-        form=PayForm.CASH if facts.provider_name == CASH_DESK else PayForm.ONLINE,
+        form=PayForm.CASH if facts.provider_name == DESK else PayForm.ONLINE,
         issued_at=facts.issued_at,
     )
 
