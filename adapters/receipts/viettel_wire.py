@@ -8,8 +8,10 @@ from typing import Final
 from urllib.parse import urlencode
 
 from adapters.receipts.shared import (
+    KIND_WORDS,
     MAX_CODE,
     MAX_REASON,
+    checked_codes,
     checked_standings,
     fitting,
     given,
@@ -39,7 +41,6 @@ UNTAXED: Final = -2
 PAYMENT_METHODS: Final[Mapping[PayForm, str]] = MappingProxyType(
     {PayForm.CASH: "6", PayForm.TRANSFER: "7", PayForm.ONLINE: "7"}
 )
-KIND_WORDS: Final[Mapping[str, str]] = MappingProxyType({"phi": "Phí", "le_phi": "Lệ phí"})
 STANDINGS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "": Standing.HOLDS,  # by a client of 2026 a search finds issued ones only
@@ -81,9 +82,7 @@ class Settings:
             raise Misconfigured("viettel: base_url is an absolute http(s) URL")
         if not all((self.tax_code, self.username, self.password)) or self.token_as not in {BEARER, COOKIE}:
             raise Misconfigured("viettel: a tax code and a login are given, and token_as is bearer or cookie")
-        groups = (self.success_codes, self.duplicates, self.absent, self.refusals)
-        if sum(map(len, groups)) != len(frozenset().union(*groups)):
-            raise Misconfigured("viettel: a code means one thing only")
+        checked_codes(self.success_codes, self.duplicates, self.absent, self.refusals)
         checked_standings(self.standings)
 
 
