@@ -47,6 +47,7 @@ from adapters.receipts.viettel_wire import (
     encode_fetch,
     encode_issue,
     encode_login,
+    encode_replace,
     encode_search,
 )
 from gateway.domain import wire
@@ -201,14 +202,26 @@ class Viettel:
     """`gateway.ports.ReceiptProvider`. Its only state is the token."""
 
     name = "viettel"
-    capabilities = frozenset({ReceiptCapability.CANCEL, ReceiptCapability.PDF, ReceiptCapability.XML})
+    capabilities = frozenset(
+        {
+            ReceiptCapability.CANCEL,
+            ReceiptCapability.REPLACE,
+            ReceiptCapability.PDF,
+            ReceiptCapability.XML,
+        }
+    )
 
     def __init__(self, settings: Settings, http: HttpDoor) -> None:
         self._settings = settings
         self._session = Session(http, encode_login(settings), lambda body: decode_login(settings, body))
 
     def issue(self, order: ReceiptOrder, now: datetime) -> IssuedReceipt:
-        body = encode_issue(self._settings, order)
+        return self._create(encode_issue(self._settings, order), order, now)
+
+    def replace(self, order: ReceiptOrder, old: IssuedReceipt, reason: str, now: datetime) -> IssuedReceipt:
+        return self._create(encode_replace(self._settings, order, old, reason, now), order, now)
+
+    def _create(self, body: bytes, order: ReceiptOrder, now: datetime) -> IssuedReceipt:
         answer = self._call(f"{CREATE}/{quote(self._settings.tax_code)}", body, now, kind=JSON)
         issued = decode_issue(self._settings, answer, order)
         return issued or known_already(lambda: self.look_up(order.key, order.series, now), order)

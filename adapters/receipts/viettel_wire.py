@@ -36,7 +36,7 @@ CANCEL, PAPER = (
     f"{API}/InvoiceWS/cancelTransactionInvoice",
     f"{API}/InvoiceUtilsWS/getInvoiceRepresentationFile",
 )
-ORIGINAL: Final = "1"  # adjustmentType: 1 original, 3 replacing, 5 adjusting, 7 cancelled
+ORIGINAL, REPLACING = "1", "3"  # adjustmentType: 1 original, 3 replacing, 5 adjusting, 7 cancelled
 UNTAXED: Final = -2
 PAYMENT_METHODS: Final[Mapping[PayForm, str]] = MappingProxyType(
     {PayForm.CASH: "6", PayForm.TRANSFER: "7", PayForm.ONLINE: "7"}
@@ -95,10 +95,30 @@ def encode_login(settings: Settings) -> HttpRequest:
 
 def encode_issue(settings: Settings, order: ReceiptOrder) -> bytes:
     """The receipt as JSON. Raises `Malformed`, and `Misconfigured` for a series of another issuer."""
+    return _encoded(settings, order, {"adjustmentType": ORIGINAL})
+
+
+def encode_replace(
+    settings: Settings, order: ReceiptOrder, old: IssuedReceipt, reason: str, now: datetime
+) -> bytes:
+    """The receipt that takes the place of `old`: a createInvoice that names it. Raises as `encode_cancel`."""
+    own_series(old.series, settings.tax_code)
+    named = {
+        "adjustmentType": REPLACING,
+        "originalInvoiceId": old.series.sign + old.number,
+        "originalInvoiceIssueDate": _issued_ms(old),
+        "originalTemplateCode": old.series.form,
+        "additionalReferenceDesc": given("the reason", reason, MAX_REASON),
+        "additionalReferenceDate": milliseconds(now),
+    }
+    return _encoded(settings, order, named)
+
+
+def _encoded(settings: Settings, order: ReceiptOrder, adjustment: Mapping[str, object]) -> bytes:
     own_series(order.series, settings.tax_code)
     return wire.compact_json(
         {
-            "generalInvoiceInfo": _general(settings, order),
+            "generalInvoiceInfo": _general(settings, order, adjustment),
             "buyerInfo": _buyer(order),
             "sellerInfo": {
                 "sellerLegalName": given("the collector's name", order.collector_name),
@@ -121,14 +141,14 @@ def encode_issue(settings: Settings, order: ReceiptOrder) -> bytes:
     )
 
 
-def _general(settings: Settings, order: ReceiptOrder) -> dict[str, object]:
+def _general(settings: Settings, order: ReceiptOrder, adjustment: Mapping[str, object]) -> dict[str, object]:
     return {
         "invoiceType": settings.invoice_type or order.series.form[:5],
         "templateCode": order.series.form,
         "invoiceSeries": order.series.sign,
         "invoiceIssuedDate": milliseconds(order.issued_at),
         "currencyCode": "VND",
-        "adjustmentType": ORIGINAL,
+        **adjustment,
         "paymentStatus": True,
         "cusGetInvoiceRight": True,
         "transactionUuid": order.key,
@@ -167,14 +187,12 @@ def encode_search(settings: Settings, key: str) -> bytes:
 def encode_cancel(settings: Settings, receipt: IssuedReceipt, reason: str, now: datetime) -> bytes:
     """A cancellation as a form. Raises `Malformed` when it is not known when the receipt was issued."""
     own_series(receipt.series, settings.tax_code)
-    if receipt.issued_at is None:
-        raise Malformed("viettel: a cancellation names the moment of the receipt")
     why = given("the reason", reason, MAX_REASON)
     told = {
         "supplierTaxCode": settings.tax_code,
         "templateCode": receipt.series.form,
         "invoiceNo": receipt.series.sign + receipt.number,
-        "strIssueDate": str(milliseconds(receipt.issued_at)),
+        "strIssueDate": str(_issued_ms(receipt)),
         "additionalReferenceDesc": why,
         "additionalReferenceDate": str(milliseconds(now)),
         "reasonDelete": why,
@@ -191,6 +209,12 @@ def encode_fetch(settings: Settings, receipt: IssuedReceipt, kind: ReceiptFile) 
         "fileType": kind.value.upper(),
     }
     return wire.compact_json(told)
+
+
+def _issued_ms(receipt: IssuedReceipt) -> int:
+    if receipt.issued_at is None:
+        raise Malformed("viettel: a receipt is named with its moment, which is not known")
+    return milliseconds(receipt.issued_at)
 
 
 def milliseconds(moment: datetime) -> int:

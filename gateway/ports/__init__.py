@@ -42,6 +42,7 @@ from gateway.ports.receipts import (
     ReceiptOrder,
     ReceiptProvider,
     ReceiptSeries,
+    Replacing,
     Standing,
 )
 
@@ -84,6 +85,7 @@ __all__ = [
     "RefundOrder",
     "RefundReport",
     "Refunding",
+    "Replacing",
     "Report",
     "Standing",
     "StartOrder",
