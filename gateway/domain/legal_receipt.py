@@ -72,6 +72,28 @@ def key_of(receipt_id: str) -> str:
     return receipt_id.replace("_", "-")[:36]
 
 
+class PublicLegal(StrEnum):
+    """What portals see."""
+
+    PENDING = "pending"
+    ISSUED = "issued"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    REPLACED = "replaced"
+
+
+PUBLIC: Mapping[LegalState, PublicLegal] = {
+    _S.INTENDED: PublicLegal.PENDING,
+    _S.SENT: PublicLegal.PENDING,
+    _S.ISSUED: PublicLegal.ISSUED,
+    _S.REFUSED: PublicLegal.REFUSED,
+    _S.CANCELLING: PublicLegal.ISSUED,
+    _S.CANCELLED: PublicLegal.CANCELLED,
+    _S.REPLACED: PublicLegal.REPLACED,
+    _S.NOT_NEEDED: PublicLegal.CANCELLED,
+}
+assert set(PUBLIC) == set(LegalState), "every state is seen as something"
+
 SETTLED: Final = frozenset({_S.CANCELLED, _S.REPLACED, _S.NOT_NEEDED})
 """Nothing of it holds, and nothing more comes of it."""
 BY_HAND: Final = "by_hand"

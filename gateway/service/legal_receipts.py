@@ -43,6 +43,7 @@ log = structlog.get_logger()
 
 IN_FLIGHT = timedelta(minutes=2)
 """No call lasts longer: until then "not there" may only mean "not there yet"."""
+MAX_DETAIL = 300
 UNSETTLED_CALL = frozenset({LegalState.SENT, LegalState.CANCELLING})
 
 
@@ -234,10 +235,9 @@ def _take(context: Context, held: Held, issued: IssuedReceipt, amount_vnd: int |
 def _refused(context: Context, held: Held, error: GatewayError, now: datetime) -> None:
     code = str(getattr(error, "code", "") or type(error).__name__)[:60]
     change(context, held, LegalEvent.REFUSE, now, {"code": code})
+    detail = f"{held.receipt.receipt_number}, code {code}: {error}"
     with context.engine.begin() as connection:
-        alarms.raise_alarm(
-            connection, "legal_receipt_refused", held.legal.id, f"{held.receipt.receipt_number}, code {code}"
-        )
+        alarms.raise_alarm(connection, "legal_receipt_refused", held.legal.id, detail[:MAX_DETAIL])
 
 
 def _by_hand(context: Context, held: Held, now: datetime) -> bool:
@@ -281,7 +281,7 @@ def _cancel(context: Context, held: Held, now: datetime) -> bool:
     except Refused as error:
         change(context, held, LegalEvent.NOT_CANCELLED, now, {"code": str(error.code or "refused")[:60]})
         with context.engine.begin() as connection:
-            detail = f"{held.receipt.receipt_number}, code {error.code}"
+            detail = f"{held.receipt.receipt_number}, code {error.code}: {error}"[:MAX_DETAIL]
             alarms.raise_alarm(connection, "legal_receipt_by_hand", held.legal.id, detail)
         return True
     except GatewayError as error:

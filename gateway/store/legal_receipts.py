@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gateway.domain.legal_receipt import TABLE, LegalEvent
@@ -76,7 +77,7 @@ def shown_of(connection: Connection, payment_ids: Sequence[str]) -> dict[str, Le
     """The newest legal receipt of each of these payments that has one."""
     query = (
         select(*_COLUMNS)
-        .distinct(legal_receipts.c.payment_id)
+        .ext(distinct_on(legal_receipts.c.payment_id))
         .where(legal_receipts.c.payment_id.in_(payment_ids))
         .order_by(legal_receipts.c.payment_id, legal_receipts.c.created_at.desc(), legal_receipts.c.id.desc())
     )
