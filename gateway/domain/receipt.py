@@ -12,6 +12,8 @@ from enum import StrEnum
 from gateway.domain.money import format_vnd
 
 LARGEST_NUMBER = 99_999_999
+STATE_FEES = ("phi", "le_phi")
+"""Kinds of line that a state receipt is for; postage is none (Luật phí và lệ phí 97/2015/QH13)."""
 
 
 class ReceiptState(StrEnum):

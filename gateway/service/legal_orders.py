@@ -6,7 +6,7 @@ from datetime import datetime
 from gateway.domain.errors import Misconfigured, NotFound
 from gateway.domain.legal_receipt import LegalState, Other
 from gateway.domain.payment import DESK
-from gateway.domain.receipt import kept_lines
+from gateway.domain.receipt import STATE_FEES, kept_lines
 from gateway.ports import (
     Agency,
     FeeLine,
@@ -26,7 +26,6 @@ from gateway.store import legal_receipts as store
 from gateway.store import payments as payment_store
 from gateway.store import receipts as receipt_store
 
-STATE_FEES = frozenset({"phi", "le_phi"})
 OVER = frozenset({"cancelled", "replaced"})
 
 

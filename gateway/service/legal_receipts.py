@@ -26,11 +26,12 @@ from gateway.domain.errors import (
     Unreachable,
 )
 from gateway.domain.legal_receipt import BY_HAND, SETTLED, LegalEvent, LegalState, Way, key_of, way_beside
+from gateway.domain.receipt import STATE_FEES
 from gateway.ports import IssuedReceipt, NotThere, ReceiptOrder, Replacing, Standing
 from gateway.service import legal_orders, legal_spine, receipts
 from gateway.service.cases import VIETNAM
 from gateway.service.context import Context
-from gateway.service.legal_orders import STATE_FEES, Held
+from gateway.service.legal_orders import Held
 from gateway.service.legal_spine import TASK, change, move, put, soon
 from gateway.store import alarms
 from gateway.store import legal_receipts as store

@@ -1,10 +1,12 @@
 """Legal receipts at a provider: one for each receipt of ours, however often the network, the provider or we fail."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from service_legal import SERIES, Provider, fails, follow, legal, receipted, refund, work
 from service_refunds import paid
+from service_wires import ipn
 from service_world import AGENCY, FEE_VND, NOW, World
 
 from gateway.domain.errors import OutcomeUnknown, ReferenceConflict, Refused, Unreachable
@@ -207,3 +209,40 @@ def test_an_agency_without_a_tax_code_is_a_persons_work_and_nothing_is_sent(
     assert ["legal_receipt_refused"] == town.alarms(found.id)
     legal_receipts.retry(town.context, found.id, NOW)
     assert "issued" == work(town, receipt_id).state
+
+
+NEW_YEAR = datetime(2026, 12, 31, 17, 30, tzinfo=UTC)
+"""Half past midnight of 1 January 2027 in Việt Nam."""
+
+
+def test_a_legal_receipt_bears_the_sign_of_the_year_in_vietnam(town: World, provider: Provider) -> None:
+    payment_id = paid(town, town.case())
+    receipts.issue(town.context, payment_id, NEW_YEAR)
+    follow(town)
+    receipt_id = str(town.one("SELECT id FROM receipts WHERE payment_id = :p", p=payment_id))
+    assert "AA-27E" == legal(town, receipt_id).sign
+
+
+def test_what_was_delayed_bears_the_day_and_the_series_in_which_it_is_asked_for(
+    town: World, provider: Provider
+) -> None:
+    receipt_id = receipted(town)
+    known = legal(town, receipt_id)
+    provider.before.append(fails(Unreachable("away")))
+    legal_receipts.work(town.context, known.id, 0, NOW)
+    legal_receipts.work(town.context, known.id, 1, NEW_YEAR)
+    order = provider.orders[known.key]
+    assert (NEW_YEAR, "AA-27E") == (order.issued_at, order.series.sign)
+    assert ("issued", "AA-27E") == (legal(town, receipt_id).state, legal(town, receipt_id).sign)
+
+
+def test_the_provider_is_told_who_paid_as_far_as_we_know(town: World, provider: Provider) -> None:
+    who = {"name": "Nguyễn Thị Bí Mật", "id_number": "017099000001", "address": "Phường Hòa Bình"}
+    payment_id = town.payment(town.case(), payer=who)
+    reference = town.start(payment_id, "vnpay").reference
+    town.hear("vnpay", ipn(reference, number=town.fresh("150")))
+    receipts.issue(town.context, payment_id, NOW)
+    follow(town)
+    receipt_id = str(town.one("SELECT id FROM receipts WHERE payment_id = :p", p=payment_id))
+    payer = provider.orders[work(town, receipt_id).key].payer
+    assert who == {"name": payer.name, "id_number": payer.id_number, "address": payer.address}
