@@ -24,6 +24,7 @@ from gateway.service import (
     parcel_feed,
     payments,
     receipt_changes,
+    receipt_summary,
     receipts,
     refund_sending,
     reports,
@@ -217,6 +218,7 @@ def _cleaning(context: Context) -> Callable[[], bool]:
     def turn() -> bool:
         with context.engine.begin() as connection:
             inbox.forget_nonces(connection, context.clock() - NONCE_LIFE)
+        receipt_summary.remind(context, context.clock())
         tracking.forget_tries(context, context.clock())
         payments.call_in_overdue(context, context.clock())
         return False

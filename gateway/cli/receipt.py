@@ -61,6 +61,9 @@ def _summary(given: Namespace) -> int:
     table = receipt_summary.xml_of(given.day, rows)
     if given.out is not None:
         given.out.write_bytes(table)
+        if given.tax_code is None:
+            with opened() as here:
+                receipt_summary.written(here.context, given.day, now())
         print(f"{len(rows)} rows, {vnd(sum(row.total_vnd for row in rows))}: {given.out}")
     else:
         print(table.decode())

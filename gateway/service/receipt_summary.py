@@ -19,8 +19,11 @@ from gateway.domain.receipt import STATE_FEES, ReceiptFacts, ReceiptState, kept_
 from gateway.service import receipts
 from gateway.service.cases import VIETNAM
 from gateway.service.context import Context
+from gateway.store import alarms
 from gateway.store import receipts as store
 
+DUE_AT = timedelta(hours=20)
+"""When on its day, in Việt Nam, a table that is due is asked for."""
 LATEST_PAPER = timedelta(days=7)
 """How long after its number a receipt's paper is still looked for."""
 NEW, CANCELLED, REPLACED = "1", "2", "3"
@@ -72,6 +75,26 @@ def rows_of(context: Context, day: date, tax_code: str | None = None) -> Sequenc
         if receipt.ended_at is not None and begins <= receipt.ended_at < ends:
             rows.append(_row(facts, CANCELLED if receipt.state == ReceiptState.CANCELLED else REPLACED))
     return rows
+
+
+def remind(context: Context, now: datetime) -> None:
+    """From the evening of a day on: an alarm where receipts of own series are to be told of, once for each day."""
+    if not any(each.legal and each.legal.provider == receipts.OWN for each in context.agencies.values()):
+        return
+    day = (now.astimezone(VIETNAM) - DUE_AT).date()
+    with context.engine.connect() as connection:
+        if alarms.was_raised(connection, "receipt_summary_due", day.isoformat()):
+            return
+    rows = rows_of(context, day)
+    if rows:
+        with context.engine.begin() as connection:
+            alarms.raise_alarm(connection, "receipt_summary_due", day.isoformat(), f"{len(rows)} rows")
+
+
+def written(context: Context, day: date, now: datetime) -> None:
+    """The table of a day was made to be sent."""
+    with context.engine.begin() as connection:
+        alarms.close(connection, "receipt_summary_due", day.isoformat(), now)
 
 
 def _row(facts: ReceiptFacts, status: str) -> Row:

@@ -282,3 +282,30 @@ def test_what_was_given_back_of_several_lines_is_told_beside_them(world: World) 
 def test_a_day_without_receipts_is_an_empty_table() -> None:
     table = etree.fromstring(receipt_summary.xml_of(date(2026, 2, 17), []))
     assert ("2026-02-17", 0) == (table.get("Ngay"), len(list(table.iter("CTu"))))
+
+
+def due(world: World, day: date) -> list[str]:
+    return world.alarms(day.isoformat())
+
+
+def test_in_the_evening_the_table_of_the_day_is_asked_for_once(world: World) -> None:
+    town, day = own(world), date(2026, 11, 30)
+    at = datetime(2026, 11, 30, 3, 0, tzinfo=UTC)
+    receipts.issue(town.context, paid(town, town.case()), at)
+    town.do("UPDATE receipts SET issued_at = :at WHERE issued_at > :at", at=at)
+    evening = datetime(2026, 11, 30, 13, 0, tzinfo=UTC)  # 20:00 in Việt Nam
+    receipt_summary.remind(town.context, evening - timedelta(seconds=1))
+    receipt_summary.remind(world.context, evening)
+    assert [] == due(town, day)
+    for minute in range(3):
+        receipt_summary.remind(town.context, evening + timedelta(minutes=minute))
+    assert ["receipt_summary_due"] == due(town, day)
+    receipt_summary.written(town.context, day, evening)
+    receipt_summary.remind(town.context, evening + timedelta(hours=5))
+    query = "SELECT count(*) FROM alarms WHERE subject = :s AND closed_at IS NULL"
+    assert (["receipt_summary_due"], 0) == (due(town, day), town.one(query, s=day.isoformat()))
+
+
+def test_a_day_without_receipts_asks_for_nothing(world: World) -> None:
+    receipt_summary.remind(own(world).context, datetime(2026, 12, 20, 14, 0, tzinfo=UTC))
+    assert [] == due(world, date(2026, 12, 20))
