@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gateway.domain.errors import Malformed, Misconfigured, Unsupported
+from gateway.domain.payment import DESK
 from gateway.ports import (
     Answer,
     Capability,
@@ -80,7 +81,7 @@ def report_of(settings: Settings, taking: Taking, now: datetime) -> Report:
 class Counter:
     """The adapter: see `gateway.ports.PaymentProvider` and `Desk` for the contract."""
 
-    name = "counter"
+    name = DESK
     capabilities = frozenset({Capability.CODE})
 
     def __init__(self, settings: Settings, http: HttpDoor) -> None:  # noqa: ARG002 - built as every adapter is

@@ -177,7 +177,8 @@ class Settings(BaseSettings):
         default={},
         repr=False,
         description="Keys outside of var/keys by purpose (receipt): kind pkcs12 (path, password_file), pkcs11 (module, "
-        "token, key, pin_file) or remote (CSC API v2: url, client_id, client_secret_file, credential).",
+        "token, key, pin_file) or remote (CSC API v2: url, client_id, client_secret_file, credential, "
+        "pin_file where its owner has a PIN).",
     )
     proof_log_name: str = Field(
         "",

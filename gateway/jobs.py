@@ -26,6 +26,7 @@ from gateway.service import (
     payments,
     portal_sync,
     receipt_changes,
+    receipt_summary,
     receipts,
     refund_sending,
     reports,
@@ -235,6 +236,7 @@ def _cleaning(context: Context) -> Callable[[], bool]:
     def turn() -> bool:
         with context.engine.begin() as connection:
             inbox.forget_nonces(connection, context.clock() - NONCE_LIFE)
+        receipt_summary.remind(context, context.clock())
         tracking.forget_tries(context, context.clock())
         payments.call_in_overdue(context, context.clock())
         return False

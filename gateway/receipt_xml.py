@@ -21,6 +21,7 @@ from typing import Final
 from lxml import etree
 
 from gateway.domain.money import in_words_vi
+from gateway.domain.payment import DESK
 from gateway.domain.receipt import ReceiptFacts, ReceiptLine
 from gateway.typeset import VIETNAM, wire_time
 from signing import xml_signatures
@@ -32,8 +33,6 @@ SIGNATURE_PLACE: Final = ("DSCKS", "NBan")
 WITHOUT_PRINTED_VALUE: Final = "3"
 """LCTDT: a receipt of phí, lệ phí without a pre-printed value; the only kind that is made here."""
 
-COUNTER: Final = "counter"
-"""The provider that is a desk, where cash is taken too."""
 _KINDS: Final = {"phi": "Phí", "le_phi": "Lệ phí", "postage": "Cước bưu chính"}
 # XML 1.0 has no spelling for these, not even an escaped one
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -74,7 +73,7 @@ def _common(facts: ReceiptFacts) -> dict[str, str]:
         "SCTu": f"{facts.number:07d}",
         "NLap": facts.issued_at.astimezone(VIETNAM).date().isoformat(),
         "DVTTe": "VND",
-        "HTTToan": "TM/CK" if facts.provider_name == COUNTER else "CK",
+        "HTTToan": "TM/CK" if facts.provider_name == DESK else "CK",
     }
 
 

@@ -119,6 +119,7 @@ class _Remote:
     client_secret_file: Path
     credential: str
     oauth_url: str | None = None
+    pin_file: Path | None = None
 
 
 def signers(settings: Settings, door: Door, now: datetime) -> FixedSigners:
@@ -144,7 +145,8 @@ def _signer(purpose: str, given: Mapping[str, Any], door: Door, now: datetime) -
         case "remote":
             remote: _Remote = read_settings(_Remote, given, purpose)
             secret = _secret(remote.client_secret_file)
-            known = RemoteSettings(remote.url, remote.client_id, secret, oauth_url=remote.oauth_url)
+            pin = None if remote.pin_file is None else _secret(remote.pin_file)
+            known = RemoteSettings(remote.url, remote.client_id, secret, oauth_url=remote.oauth_url, pin=pin)
             return RemoteService(known, caller(door)).signer(remote.credential, now=now)
         case _:
             raise Misconfigured(f"GATEWAY_SIGNERS: {purpose}: kind is pkcs12, pkcs11 or remote")

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from sandbox.bank import Account
 from sandbox.bidv import BidvSettings
+from sandbox.csc import CscSettings
 from sandbox.dvcqg import DvcqgSettings
 from sandbox.errors import WorldMisconfigured
 from sandbox.keypay import KeypaySettings
@@ -67,6 +68,7 @@ class WorldSettings:
     viettel_receipts: ViettelReceiptsSettings | None = None
     misa_receipts: MisaReceiptsSettings | None = None
     dvcqg_sync: PortalSyncSettings | None = None
+    csc: CscSettings | None = None
 
 
 SERVERS: Mapping[str, type] = {
@@ -90,6 +92,8 @@ RECEIPT_SERVERS: Mapping[str, type] = {
 """Providers of legal receipts: no money, no callbacks."""
 CASE_SERVERS: Mapping[str, type] = {"dvcqg_sync": PortalSyncSettings}
 """Who is told of cases."""
+SIGNING_SERVERS: Mapping[str, type] = {"csc": CscSettings}
+"""A remote signing service: it is called, and calls nobody."""
 
 
 class _Section:
@@ -214,7 +218,7 @@ def read_world(values: object) -> WorldSettings:
     defaults = {"dvcqg": {"return_url": f"{gateway_url}/return/dvcqg"}}
     servers = {
         name: _Section(name, root.get(name)).all(kind, defaults.get(name))
-        for name, kind in {**SERVERS, **RECEIPT_SERVERS, **CASE_SERVERS}.items()
+        for name, kind in {**SERVERS, **RECEIPT_SERVERS, **CASE_SERVERS, **SIGNING_SERVERS}.items()
         if root.has(name)
     }
     settings = WorldSettings(

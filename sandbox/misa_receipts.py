@@ -26,8 +26,10 @@ CODES: Final[Mapping[Trouble, str]] = {
     Trouble.NUMBERS: "LicenseInfo_OutOfInvoice",
     Trouble.DATE: "InvalidInvoiceDate",
     Trouble.REFUSED: "InvalidTaxCode",
+    Trouble.NOBODY: "RefIdNotFound",
+    Trouble.OVER: "InvoiceDeleted",
 }
-STATUS: Final[Mapping[str, int]] = {"issued": 1, "cancelled": 2}
+STATUS: Final[Mapping[str, int]] = {"issued": 1, "cancelled": 2, "replaced": 7}
 MAX_KEYS: Final = 50
 BAD, ABSENT, OVER, STALE = "InvalidInvoiceData", "RefIdNotFound", "InvoiceDeleted", "TokenExpiredCode"
 

@@ -46,6 +46,10 @@ class Trouble(StrEnum):
     NUMBERS = "numbers"
     DATE = "date"
     REFUSED = "refused"
+    NOBODY = "nobody"
+    """The receipt whose place it is to take is not there."""
+    OVER = "over"
+    """That receipt does not hold any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Wanted:
     case_code: str
     issued_on: date
     issued_ms: int
+    replaces: str = ""
+    """The key of the receipt whose place it takes."""
 
 
 class Book:
@@ -82,8 +88,7 @@ class Book:
 
     def _entered(self, db: sqlite3.Connection, wanted: Wanted) -> sqlite3.Row | Trouble:
         asked_for = faults.by_amount(wanted.amount_vnd)
-        known = self._one(db, "key = ?", wanted.key)
-        if known is not None:
+        if self._one(db, "key = ?", wanted.key) is not None:
             return Trouble.KNOWN
         sign = SIGN.fullmatch(wanted.sign)
         if not FORM.fullmatch(wanted.form) or sign is None or int(sign[1]) != wanted.issued_on.year % 100:
@@ -94,14 +99,27 @@ class Book:
             (self.provider, wanted.form, wanted.sign),
         ).fetchone()
         number = (last["number"] or 0) + 1
-        if asked_for is Fault.FAIL:
-            return Trouble.REFUSED
+        trouble = Trouble.REFUSED if asked_for is Fault.FAIL else self._about_the_old_one(db, wanted)
+        if trouble is not None:
+            return trouble
         if asked_for is Fault.RUN_OUT or (self._numbers and number > self._numbers):
             return Trouble.NUMBERS
         if wanted.issued_on.isoformat() < (last["day"] or ""):
             return Trouble.DATE
         row = self._write(db, wanted, number)
+        db.execute(
+            "UPDATE receipts SET state = 'replaced' WHERE provider = ? AND key = ?",
+            (self.provider, wanted.replaces),
+        )
         return Trouble.KNOWN if asked_for is Fault.DUPLICATE_CALLBACK else row
+
+    def _about_the_old_one(self, db: sqlite3.Connection, wanted: Wanted) -> Trouble | None:
+        if not wanted.replaces:
+            return None
+        old = self._one(db, "key = ?", wanted.replaces)
+        if old is None:
+            return Trouble.NOBODY
+        return None if old["state"] == "issued" else Trouble.OVER
 
     def _write(self, db: sqlite3.Connection, wanted: Wanted, number: int) -> sqlite3.Row:
         row: sqlite3.Row = db.execute(

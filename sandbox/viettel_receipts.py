@@ -6,6 +6,7 @@ are this world's choice.
 """
 
 import base64
+import dataclasses
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,14 +23,23 @@ PROVIDER: Final = "viettel_receipts"
 API: Final = "/services/einvoiceapplication/api/InvoiceAPI"
 NOT_FOUND: Final = "NOT_FOUND_DATA"
 BAD: Final = "BAD_REQUEST_DATA"
+ORIGINAL, REPLACING = "1", "3"
+NOBODY: Final = "-"
+"""The key of no receipt."""
 WORDS: Final[Mapping[Trouble, str]] = {
     Trouble.KNOWN: "TRANSACTION_UUID_INVALID",
     Trouble.SERIES: "INVOICE_SERIAL_NOT_FOUND",
     Trouble.NUMBERS: "INVOICE_NUMBER_USED_UP",
     Trouble.DATE: "INVOICE_ISSUED_DATE_INVALID",
     Trouble.REFUSED: "INVOICE_CERTIFICATE_EXPIRED",
+    Trouble.NOBODY: "INVOICE_ORIGINAL_NOT_FOUND",
+    Trouble.OVER: "INVOICE_ALREADY_CANCELLED",
 }
-STATUS: Final[Mapping[str, str]] = {"issued": "Hóa đơn gốc", "cancelled": "Hóa đơn xóa bỏ"}
+STATUS: Final[Mapping[str, str]] = {
+    "issued": "Hóa đơn gốc",
+    "replaced": "Hóa đơn bị thay thế",
+    "cancelled": "Hóa đơn xóa bỏ",
+}
 PAYMENT_METHODS: Final = frozenset({"6", "7"})
 KEY_LENGTHS: Final = range(10, 37)
 LATEST_MS: Final = 4_102_444_800_000
@@ -63,11 +73,28 @@ class ViettelReceipts:
 
     def create(self, tax_code: str, asked: Mapping[str, object]) -> Response:
         wanted = _wanted(asked) if tax_code == self.settings.tax_code else None
+        if wanted is not None and self._is_replacing(asked):
+            wanted = self._in_place_of(wanted, _part(asked, "generalInvoiceInfo"))
         if wanted is None:
             return _no(BAD)
         row, fault = self.book.issue(wanted)
         given = _no(WORDS[row]) if isinstance(row, Trouble) else _yes(self._told(row))
         return self.book.sent(fault, given)
+
+    @staticmethod
+    def _is_replacing(asked: Mapping[str, object]) -> bool:
+        return _part(asked, "generalInvoiceInfo").get("adjustmentType") == REPLACING
+
+    def _in_place_of(self, wanted: Wanted, general: Mapping[str, object]) -> Wanted | None:
+        """`wanted` with the receipt that it names; None where it is not named as it was issued."""
+        form, number = text_of(general.get("originalTemplateCode")), text_of(general.get("originalInvoiceId"))
+        row = self.book.by_number(form, number)
+        if row is None:
+            return dataclasses.replace(wanted, replaces=NOBODY)
+        told = (general.get("originalInvoiceIssueDate"), text_of(general.get("additionalReferenceDesc")))
+        if told[0] != row["issued_ms"] or not told[1] or not general.get("additionalReferenceDate"):
+            return None
+        return dataclasses.replace(wanted, replaces=row["key"])
 
     def _told(self, row: sqlite3.Row) -> dict[str, object]:
         return {
@@ -146,10 +173,11 @@ def _wanted(asked: Mapping[str, object]) -> Wanted | None:
     ]
     right = {
         "currencyCode": "VND",
-        "adjustmentType": "1",
         "invoiceType": text_of(general.get("templateCode"))[:5],
     }
     if not all(texts) or any(general.get(name) != value for name, value in right.items()):
+        return None
+    if general.get("adjustmentType") not in {ORIGINAL, REPLACING}:
         return None
     if not sums or min(sums) <= 0 or sum(sums) != amount or len(key) not in KEY_LENGTHS:
         return None

@@ -5,6 +5,7 @@ the list that answers a search and what `status` says in it (1 issued, 5 cancell
 """
 
 import base64
+import dataclasses
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,8 +30,10 @@ CODES: Final[Mapping[Trouble, str]] = {
     Trouble.NUMBERS: "ERR:6",
     Trouble.DATE: "ERR:30",
     Trouble.REFUSED: "ERR:29",
+    Trouble.NOBODY: "ERR:2",
+    Trouble.OVER: "ERR:8",
 }
-STATUS: Final[Mapping[str, str]] = {"issued": "1", "cancelled": "5"}
+STATUS: Final[Mapping[str, str]] = {"issued": "1", "replaced": "3", "cancelled": "5"}
 PAY_FORMS: Final = frozenset({"TM", "CK", "TTO", "TM/CK"})
 MAX_DIGITS: Final = 13
 
@@ -78,6 +81,22 @@ class VnptReceipts:
         if isinstance(row, Trouble):
             return CODES[row], fault
         return f"OK:{row['form']};{row['sign']}-{row['key']}_{row['number']}", fault
+
+    def replace(self, asked: Mapping[str, str]) -> tuple[str, Fault]:
+        """A ReplaceInvoiceAction."""
+        account = self._admits_account(asked.get("Account", ""), asked.get("ACpass", ""))
+        if not account or not self._admits_service(asked.get("username", ""), asked.get("pass", "")):
+            return "ERR:1", Fault.NONE
+        root = _parsed(asked.get("xmlInvData", "").encode())
+        if root is None or root.tag != "ReplaceInv" or asked.get("convert") not in {"0", "1"}:
+            return "ERR:3", Fault.NONE
+        wanted = _read(root, _texts(root).get("key", ""), asked.get("pattern", ""), asked.get("serial", ""))
+        if wanted is None or not asked.get("fkey"):
+            return "ERR:3", Fault.NONE
+        row, fault = self.book.issue(dataclasses.replace(wanted, replaces=asked["fkey"]))
+        if isinstance(row, Trouble):
+            return CODES[row], fault
+        return f"OK:{row['form']};{row['sign']};{number_text(row)}", fault
 
     def find(self, asked: Mapping[str, str]) -> tuple[str, Fault]:
         """A listInvByCusFkey: a list of one or none."""
@@ -145,11 +164,16 @@ def _vnd(text: str) -> int:
 
 
 def _wanted(held: etree._Element, form: str, sign: str) -> Wanted | None:
-    """One Inv, or None when it is not as prescribed: names given twice, sums that do not add up, no words."""
+    """One Inv, or None when it is not as prescribed."""
     receipt = held.find("Invoice")
-    told, outer = _texts(receipt), _texts(held)
-    products = [] if receipt is None else [_texts(each) for each in receipt.iterfind("Products/Product")]
-    if receipt is None or len(told) != len(receipt) or not products or not outer.get("key"):
+    return None if receipt is None else _read(receipt, _texts(held).get("key", ""), form, sign)
+
+
+def _read(receipt: etree._Element, key: str, form: str, sign: str) -> Wanted | None:
+    """A receipt, or None when it is not as prescribed: names given twice, sums that do not add up, no words."""
+    told = _texts(receipt)
+    products = [_texts(each) for each in receipt.iterfind("Products/Product")]
+    if len(told) != len(receipt) or not products or not key:
         return None
     amount = _vnd(told.get("Amount", ""))
     lines = [_vnd(line.get("Amount", "")) for line in products]
@@ -163,7 +187,7 @@ def _wanted(held: etree._Element, form: str, sign: str) -> Wanted | None:
     except ValueError:
         return None
     return Wanted(
-        key=outer["key"],
+        key=key,
         form=form,
         sign=sign,
         amount_vnd=amount,
@@ -200,7 +224,7 @@ def vnpt_receipts_app(vnpt: VnptReceipts) -> Flask:
     services: dict[str, dict[str, Call]] = {
         "PublishService": {"ImportAndPublishInv": vnpt.publish},
         "PortalService": {"listInvByCusFkey": vnpt.find, "downloadInvPDFFkey": vnpt.download},
-        "BusinessService": {"cancelInv": vnpt.cancel},
+        "BusinessService": {"cancelInv": vnpt.cancel, "ReplaceInvoiceAction": vnpt.replace},
     }
 
     @app.post("/<service>.asmx")

@@ -18,6 +18,8 @@ from sandbox.bank import Bank, bank_app
 from sandbox.bidv import bidv, bidv_app
 from sandbox.config import WorldSettings
 from sandbox.courier import Courier
+from sandbox.csc import Csc
+from sandbox.csc_api import csc_app
 from sandbox.dvcqg import Dvcqg, dvcqg_app
 from sandbox.errors import WorldMisconfigured
 from sandbox.keypay import Keypay, keypay_app
@@ -75,7 +77,8 @@ _TELLERS: Mapping[str, Callable[[Any, Ground, Bank], Played]] = {
     "ttttqg": lambda given, ground, bank: _played(Ttttqg(given, ground, bank), ttttqg_app),
 }
 
-_SILENT: Mapping[str, Callable[[Any, Ground], Flask]] = {
+_CALLED: Mapping[str, Callable[[Any, Ground], Flask]] = {
+    "csc": lambda given, ground: csc_app(Csc(given, ground)),
     "vnpt_receipts": lambda given, ground: vnpt_receipts_app(VnptReceipts(given, ground)),
     "viettel_receipts": lambda given, ground: viettel_receipts_app(ViettelReceipts(given, ground)),
     "misa_receipts": lambda given, ground: misa_receipts_app(MisaReceipts(given, ground)),
@@ -117,7 +120,7 @@ class World:
             if given is not None:
                 self._apps[name], self._couriers[name] = play(given, ground, bank)
                 ports[name] = given.port
-        for name, make in _SILENT.items():
+        for name, make in _CALLED.items():
             given = getattr(settings, name)
             if given is not None:
                 self._apps[name], ports[name] = make(given, ground), given.port

@@ -29,7 +29,9 @@ from adapters.receipts.shared import (
     STALE,
     Session,
     Token,
+    code_text,
     decided,
+    done,
     file_of,
     given,
     in_doubt,
@@ -166,10 +168,7 @@ def _about(settings: Settings, item: Mapping[str, object], key: str, series: Rec
 
 
 def _text(settings: Settings, item: Mapping[str, object], name: str) -> str:
-    text = wire.printed(item, settings.name(name))
-    if wire.one_line(text, MAX_CODE) != text:
-        raise Malformed(f"misa: {name} is no code")
-    return text
+    return code_text(item, settings.name(name))
 
 
 def _amount(value: object) -> int | None:
@@ -184,26 +183,19 @@ def decode_done(settings: Settings, answer: HttpAnswer) -> None:
     """The answer to a cancellation. Raises `Refused`, `OutcomeUnknown`."""
     with in_doubt():
         code, _ = decode_envelope(settings, answer)
-    _absent(settings, code)
+    done(code, settings.absent)
 
 
 def decode_file(settings: Settings, answer: HttpAnswer, kind: ReceiptFile, transaction: str) -> bytes:
     """Raises `Refused`, `OutcomeUnknown`, `Malformed`."""
     code, told = decode_envelope(settings, answer)
-    _absent(settings, code)
+    done(code, settings.absent)
     item = _only(settings, decode_list(settings, told, "data"))
     if own := wire.printed(item, settings.name("ErrorCode")):
-        _absent(settings, _judged(settings, own))
+        done(_judged(settings, own), settings.absent)
     if _text(settings, item, "TransactionID") != transaction:
         raise Malformed("misa: the file is of another receipt")
     return file_of(wire.printed(item, settings.name("Data")), kind)
-
-
-def _absent(settings: Settings, code: str) -> None:
-    if code in settings.absent:
-        raise Refused("misa: there is no such receipt", code=code)
-    if code:
-        raise OutcomeUnknown(f"misa: {shown(code)} is no answer to this call")
 
 
 def is_stale(settings: Settings, answer: HttpAnswer) -> bool:

@@ -8,8 +8,10 @@ from types import MappingProxyType
 from typing import Final
 
 from adapters.receipts.shared import (
+    KIND_WORDS,
     MAX_CODE,
     MAX_REASON,
+    checked_codes,
     checked_standings,
     fitting,
     given,
@@ -30,7 +32,6 @@ PATHS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 UNTAXED: Final = "KCT"
-KIND_WORDS: Final[Mapping[str, str]] = MappingProxyType({"phi": "Phí", "le_phi": "Lệ phí"})
 # EInvoiceStatus: 1 original, 2 cancelled, 3 replacing, 5 adjusting, 7 replaced, 8 adjusted
 STANDINGS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -83,9 +84,7 @@ class Settings:
             PATHS
         ):
             raise Misconfigured("misa: tax code, app_id and login are given, and paths names no unknown call")
-        groups = (self.duplicates, self.absent, self.stale, self.refusals)
-        if sum(map(len, groups)) != len(frozenset().union(*groups)):
-            raise Misconfigured("misa: a code means one thing only")
+        checked_codes(self.duplicates, self.absent, self.stale, self.refusals)
         checked_standings(self.standings)
 
     def url(self, call: str, kind: str = "") -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from gateway.domain import wire
@@ -42,6 +43,8 @@ MAX_DIGITS: Final = 8
 LONGEST_TOKEN_LIFE_S: Final = 24 * 3600
 TOKEN_MARGIN_S: Final = 60
 PDF_BEGINS: Final = b"%PDF-"
+KIND_WORDS: Final[Mapping[str, str]] = MappingProxyType({"phi": "Phí", "le_phi": "Lệ phí"})
+"""A kind of line in the words that stand on the paper, where the wire has no code for it."""
 
 _CODE = re.compile(r"[A-Za-z0-9_.:-]{1,60}")
 _NUMBER = re.compile(r"[0-9]{1,12}")
@@ -76,6 +79,28 @@ def padded(text: str) -> str:
 def shown(code: str) -> str:
     """A provider's code as it may stand in an error: what is no code is not repeated, it could be anything."""
     return code if _CODE.fullmatch(code) else "?"
+
+
+def code_text(told: Mapping[str, object], name: str) -> str:
+    """A member that is a code: one line of at most `MAX_CODE`, empty where there is none. Raises `Malformed`."""
+    text = wire.printed(told, name)
+    if wire.one_line(text, MAX_CODE) != text:
+        raise Malformed(f"{shown(name)} is no code")
+    return text
+
+
+def checked_codes(*groups: frozenset[str]) -> None:
+    """Raises `Misconfigured` when a code stands in two groups: it would mean two things."""
+    if sum(map(len, groups)) != len(frozenset().union(*groups)):
+        raise Misconfigured("a code means one thing only")
+
+
+def done(code: str, absent: frozenset[str]) -> None:
+    """Nothing where an answer says yes (no code). Raises `Refused` for a code of `absent`, else `OutcomeUnknown`."""
+    if code in absent:
+        raise Refused("there is no such receipt", code=code)
+    if code:
+        raise OutcomeUnknown(f"{shown(code)} is no answer to this call")
 
 
 def checked_standings(table: Mapping[str, str]) -> None:

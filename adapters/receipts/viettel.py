@@ -19,12 +19,13 @@ from typing import Final
 from urllib.parse import quote
 
 from adapters.receipts.shared import (
-    MAX_CODE,
     NOT_DECIDED,
     STALE,
     Session,
     Token,
+    code_text,
     decided,
+    done,
     file_of,
     in_doubt,
     known_already,
@@ -46,6 +47,7 @@ from adapters.receipts.viettel_wire import (
     encode_fetch,
     encode_issue,
     encode_login,
+    encode_replace,
     encode_search,
 )
 from gateway.domain import wire
@@ -134,9 +136,9 @@ def decode_issue(settings: Settings, answer: HttpAnswer, order: ReceiptOrder) ->
             key=order.key,
             series=order.series,
             number=_number(order.series, result),
-            provider_ref=_text(result, "transactionID"),
-            lookup_code=_text(result, "reservationCode"),
-            tax_authority_code=_text(result, "codeOfTax"),
+            provider_ref=code_text(result, "transactionID"),
+            lookup_code=code_text(result, "reservationCode"),
+            tax_authority_code=code_text(result, "codeOfTax"),
             amount_vnd=order.amount_vnd,
             issued_at=order.issued_at,
         )
@@ -162,9 +164,9 @@ def decode_found(
         series=series,
         number=_number(series, item),
         standing=standing_of(settings.standings, wire.printed(item, "status")),
-        provider_ref=_text(item, "transactionID"),
-        lookup_code=_text(item, "reservationCode"),
-        tax_authority_code=_text(item, "codeOfTax"),
+        provider_ref=code_text(item, "transactionID"),
+        lookup_code=code_text(item, "reservationCode"),
+        tax_authority_code=code_text(item, "codeOfTax"),
         issued_at=_moment(item.get("issueDate")),
     )
 
@@ -173,21 +175,14 @@ def decode_done(settings: Settings, answer: HttpAnswer) -> None:
     """The answer to a cancellation. Raises `Refused`, `OutcomeUnknown`."""
     with in_doubt():
         code, _ = decode_answer(settings, answer)
-    _absent(settings, code)
+    done(code, settings.absent)
 
 
 def decode_file(settings: Settings, answer: HttpAnswer, kind: ReceiptFile) -> bytes:
     """Raises `Refused`, `OutcomeUnknown`, `Malformed`."""
     code, told = decode_answer(settings, answer)
-    _absent(settings, code)
+    done(code, settings.absent)
     return file_of(wire.printed(told, "fileToBytes"), kind)
-
-
-def _absent(settings: Settings, code: str) -> None:
-    if code in settings.absent:
-        raise Refused("viettel: there is no such receipt", code=code)
-    if code:
-        raise OutcomeUnknown(f"viettel: {shown(code)} is no answer to this call")
 
 
 def _number(series: ReceiptSeries, told: Mapping[str, object]) -> str:
@@ -195,13 +190,6 @@ def _number(series: ReceiptSeries, told: Mapping[str, object]) -> str:
     if not text.startswith(series.sign):
         raise Malformed("viettel: invoiceNo is not of the series that was asked for")
     return padded(text[len(series.sign) :])
-
-
-def _text(told: Mapping[str, object], name: str) -> str:
-    text = wire.printed(told, name)
-    if wire.one_line(text, MAX_CODE) != text:
-        raise Malformed(f"viettel: {name} is no code")
-    return text
 
 
 def _moment(value: object) -> datetime | None:
@@ -214,14 +202,26 @@ class Viettel:
     """`gateway.ports.ReceiptProvider`. Its only state is the token."""
 
     name = "viettel"
-    capabilities = frozenset({ReceiptCapability.CANCEL, ReceiptCapability.PDF, ReceiptCapability.XML})
+    capabilities = frozenset(
+        {
+            ReceiptCapability.CANCEL,
+            ReceiptCapability.REPLACE,
+            ReceiptCapability.PDF,
+            ReceiptCapability.XML,
+        }
+    )
 
     def __init__(self, settings: Settings, http: HttpDoor) -> None:
         self._settings = settings
         self._session = Session(http, encode_login(settings), lambda body: decode_login(settings, body))
 
     def issue(self, order: ReceiptOrder, now: datetime) -> IssuedReceipt:
-        body = encode_issue(self._settings, order)
+        return self._create(encode_issue(self._settings, order), order, now)
+
+    def replace(self, order: ReceiptOrder, old: IssuedReceipt, reason: str, now: datetime) -> IssuedReceipt:
+        return self._create(encode_replace(self._settings, order, old, reason, now), order, now)
+
+    def _create(self, body: bytes, order: ReceiptOrder, now: datetime) -> IssuedReceipt:
         answer = self._call(f"{CREATE}/{quote(self._settings.tax_code)}", body, now, kind=JSON)
         issued = decode_issue(self._settings, answer, order)
         return issued or known_already(lambda: self.look_up(order.key, order.series, now), order)

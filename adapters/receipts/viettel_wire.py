@@ -8,8 +8,10 @@ from typing import Final
 from urllib.parse import urlencode
 
 from adapters.receipts.shared import (
+    KIND_WORDS,
     MAX_CODE,
     MAX_REASON,
+    checked_codes,
     checked_standings,
     fitting,
     given,
@@ -34,12 +36,11 @@ CANCEL, PAPER = (
     f"{API}/InvoiceWS/cancelTransactionInvoice",
     f"{API}/InvoiceUtilsWS/getInvoiceRepresentationFile",
 )
-ORIGINAL: Final = "1"  # adjustmentType: 1 original, 3 replacing, 5 adjusting, 7 cancelled
+ORIGINAL, REPLACING = "1", "3"  # adjustmentType: 1 original, 3 replacing, 5 adjusting, 7 cancelled
 UNTAXED: Final = -2
 PAYMENT_METHODS: Final[Mapping[PayForm, str]] = MappingProxyType(
     {PayForm.CASH: "6", PayForm.TRANSFER: "7", PayForm.ONLINE: "7"}
 )
-KIND_WORDS: Final[Mapping[str, str]] = MappingProxyType({"phi": "Phí", "le_phi": "Lệ phí"})
 STANDINGS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "": Standing.HOLDS,  # by a client of 2026 a search finds issued ones only
@@ -81,9 +82,7 @@ class Settings:
             raise Misconfigured("viettel: base_url is an absolute http(s) URL")
         if not all((self.tax_code, self.username, self.password)) or self.token_as not in {BEARER, COOKIE}:
             raise Misconfigured("viettel: a tax code and a login are given, and token_as is bearer or cookie")
-        groups = (self.success_codes, self.duplicates, self.absent, self.refusals)
-        if sum(map(len, groups)) != len(frozenset().union(*groups)):
-            raise Misconfigured("viettel: a code means one thing only")
+        checked_codes(self.success_codes, self.duplicates, self.absent, self.refusals)
         checked_standings(self.standings)
 
 
@@ -96,10 +95,30 @@ def encode_login(settings: Settings) -> HttpRequest:
 
 def encode_issue(settings: Settings, order: ReceiptOrder) -> bytes:
     """The receipt as JSON. Raises `Malformed`, and `Misconfigured` for a series of another issuer."""
+    return _encoded(settings, order, {"adjustmentType": ORIGINAL})
+
+
+def encode_replace(
+    settings: Settings, order: ReceiptOrder, old: IssuedReceipt, reason: str, now: datetime
+) -> bytes:
+    """The receipt that takes the place of `old`: a createInvoice that names it. Raises as `encode_cancel`."""
+    own_series(old.series, settings.tax_code)
+    named = {
+        "adjustmentType": REPLACING,
+        "originalInvoiceId": old.series.sign + old.number,
+        "originalInvoiceIssueDate": _issued_ms(old),
+        "originalTemplateCode": old.series.form,
+        "additionalReferenceDesc": given("the reason", reason, MAX_REASON),
+        "additionalReferenceDate": milliseconds(now),
+    }
+    return _encoded(settings, order, named)
+
+
+def _encoded(settings: Settings, order: ReceiptOrder, adjustment: Mapping[str, object]) -> bytes:
     own_series(order.series, settings.tax_code)
     return wire.compact_json(
         {
-            "generalInvoiceInfo": _general(settings, order),
+            "generalInvoiceInfo": _general(settings, order, adjustment),
             "buyerInfo": _buyer(order),
             "sellerInfo": {
                 "sellerLegalName": given("the collector's name", order.collector_name),
@@ -122,14 +141,14 @@ def encode_issue(settings: Settings, order: ReceiptOrder) -> bytes:
     )
 
 
-def _general(settings: Settings, order: ReceiptOrder) -> dict[str, object]:
+def _general(settings: Settings, order: ReceiptOrder, adjustment: Mapping[str, object]) -> dict[str, object]:
     return {
         "invoiceType": settings.invoice_type or order.series.form[:5],
         "templateCode": order.series.form,
         "invoiceSeries": order.series.sign,
         "invoiceIssuedDate": milliseconds(order.issued_at),
         "currencyCode": "VND",
-        "adjustmentType": ORIGINAL,
+        **adjustment,
         "paymentStatus": True,
         "cusGetInvoiceRight": True,
         "transactionUuid": order.key,
@@ -168,14 +187,12 @@ def encode_search(settings: Settings, key: str) -> bytes:
 def encode_cancel(settings: Settings, receipt: IssuedReceipt, reason: str, now: datetime) -> bytes:
     """A cancellation as a form. Raises `Malformed` when it is not known when the receipt was issued."""
     own_series(receipt.series, settings.tax_code)
-    if receipt.issued_at is None:
-        raise Malformed("viettel: a cancellation names the moment of the receipt")
     why = given("the reason", reason, MAX_REASON)
     told = {
         "supplierTaxCode": settings.tax_code,
         "templateCode": receipt.series.form,
         "invoiceNo": receipt.series.sign + receipt.number,
-        "strIssueDate": str(milliseconds(receipt.issued_at)),
+        "strIssueDate": str(_issued_ms(receipt)),
         "additionalReferenceDesc": why,
         "additionalReferenceDate": str(milliseconds(now)),
         "reasonDelete": why,
@@ -192,6 +209,12 @@ def encode_fetch(settings: Settings, receipt: IssuedReceipt, kind: ReceiptFile) 
         "fileType": kind.value.upper(),
     }
     return wire.compact_json(told)
+
+
+def _issued_ms(receipt: IssuedReceipt) -> int:
+    if receipt.issued_at is None:
+        raise Malformed("viettel: a receipt is named with its moment, which is not known")
+    return milliseconds(receipt.issued_at)
 
 
 def milliseconds(moment: datetime) -> int:

@@ -1,7 +1,7 @@
-"""VNPT Invoice, electronic receipts: ImportAndPublishInv, listInvByCusFkey, cancelInv, downloadInvPDFFkey by SOAP 1.1.
+"""VNPT Invoice, electronic receipts: publish, replace, cancel, list by key, download, by SOAP 1.1.
 
 Documents: none is public; names, the SOAPAction in quotes, the inner XML and the codes are those of the portals that
-use it (`specs/payments.md` section 9), the parameters of the three lesser calls those of public clients. Nothing is
+use it (`specs/payments.md` section 9), the parameters of the lesser calls those of public clients. Nothing is
 signed: a login or two go with every message, and TLS does the rest; VNPT signs the receipt itself.
 
 The key (fkey) is ours and unique for ever. The answer to an issue is a text, `OK:form;sign-key_number[,key_number]`:
@@ -12,30 +12,29 @@ open what was kept, so that may only be looked up. What `status` says in a look-
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from lxml import etree
-
 from adapters.receipts.shared import (
-    MAX_CODE,
-    checked_standings,
     file_of,
-    fitting,
-    given,
     in_doubt,
     known_already,
     own_series,
     padded,
     standing_of,
 )
-from adapters.receipts.vnpt_wire import answer_text, decode_xml, message, ready
-from gateway.domain import wire
-from gateway.domain.errors import Malformed, Misconfigured, OutcomeUnknown, Refused, Unsupported
+from adapters.receipts.vnpt_wire import (
+    Settings,
+    answer_text,
+    decode_xml,
+    encode_receipt,
+    encode_replacement,
+    message,
+    ready,
+)
+from gateway.domain.errors import Malformed, OutcomeUnknown, Refused, Unsupported
 from gateway.ports import (
-    FeeLine,
     HttpAnswer,
     HttpDoor,
     HttpRequest,
@@ -45,10 +44,12 @@ from gateway.ports import (
     ReceiptFile,
     ReceiptOrder,
     ReceiptSeries,
-    Standing,
 )
 
+__all__ = ["Settings", "Vnpt"]
+
 IMPORT, FIND, CANCEL, PAPER = "ImportAndPublishInv", "listInvByCusFkey", "cancelInv", "downloadInvPDFFkey"
+REPLACE: Final = "ReplaceInvoiceAction"
 DUPLICATE: Final = "13"
 # What a code says depends on the call, and each of these says that nothing was done. Any other leaves it open.
 REFUSALS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
@@ -61,6 +62,18 @@ REFUSALS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "10": "there are too many receipts in one call",
             "20": "form and sign are not registered, or used up",
             "21": "the number is given twice",
+            "29": "the certificate has expired",
+            "30": "the date is before that of the receipt issued last",
+        },
+        REPLACE: {
+            "1": "the login is not taken",
+            "2": "there is no receipt to be replaced",
+            "3": "the XML is not as prescribed",
+            "6": "the series has not enough numbers left",
+            "7": "the user has no company",
+            "8": "it was replaced before",
+            "9": "its state allows no replacement",
+            "20": "form and sign are not registered, or used up",
             "29": "the certificate has expired",
             "30": "the date is before that of the receipt issued last",
         },
@@ -86,51 +99,10 @@ REFUSALS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         },
     }
 )
-STANDINGS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "1": Standing.HOLDS,
-        "2": Standing.HOLDS,  # declared to the tax office
-        "3": Standing.REPLACED,
-        "4": Standing.HOLDS,  # adjusted by another one
-        "5": Standing.CANCELLED,
-    }
-)
-LINE_KINDS: Final[Mapping[str, str]] = MappingProxyType({"phi": "0", "le_phi": "1"})
-PAID: Final = "1"
 
 _ERROR = re.compile(r"ERR:\s*([0-9]{1,4})(?![0-9])", re.ASCII)
 _DONE = re.compile(r"OK(?::.*)?", re.DOTALL)
 _AMOUNT = re.compile(r"([0-9]{1,15})(?:\.0{1,4})?")
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The contract with VNPT: two logins, and the addresses of the three services.
-
-    `standings` says what `status` means in a look-up, `unit` and `vat_rate` stand in every line.
-    """
-
-    tax_code: str
-    publish_url: str
-    portal_url: str
-    business_url: str
-    account: str
-    account_password: str = field(repr=False)
-    username: str
-    password: str = field(repr=False)
-    standings: Mapping[str, str] = field(default_factory=lambda: STANDINGS)
-    unit: str = "lần"
-    vat_rate: str = "-1"
-    timeout_s: float = 15.0
-
-    def __post_init__(self) -> None:
-        """Raises `Misconfigured`."""
-        urls = (self.publish_url, self.portal_url, self.business_url)
-        if not all(url.startswith(("https://", "http://")) for url in urls):
-            raise Misconfigured("vnpt: publish_url, portal_url and business_url are absolute http(s) URLs")
-        if not all((self.tax_code, self.account, self.account_password, self.username, self.password)):
-            raise Misconfigured("vnpt: a tax code and two logins are given")
-        checked_standings(self.standings)
 
 
 def refuse(operation: str, text: str) -> None:
@@ -143,57 +115,6 @@ def refuse(operation: str, text: str) -> None:
     if meaning is None:
         raise OutcomeUnknown(f"vnpt: {operation} is answered with ERR:{code or '?'}, which is in no table")
     raise Refused(f"vnpt: {meaning}", code=f"ERR:{code}")
-
-
-# --- the receipt --------------------------------------------------------------------------------
-
-
-def encode_receipt(settings: Settings, order: ReceiptOrder) -> str:
-    """xmlInvData: one receipt. Raises `Malformed`."""
-    payer, amount = order.payer, str(order.amount_vnd)
-    told = {
-        "Extra1": given("the case code", order.case_code, MAX_CODE),
-        "CusCode": fitting("the payer's number", payer.id_number, MAX_CODE) or order.key,
-        "ArisingDate": order.issued_at.astimezone(wire.VIETNAM).strftime("%d/%m/%Y"),
-        "CusName": given("the payer's name", payer.name),
-        "CusAddress": fitting("the payer's address", payer.address),
-        "PaymentMethod": order.form.value,
-        "PaymentStatus": PAID,
-        "Total": amount,
-        "VATRate": settings.vat_rate,
-        "VATAmount": "0",
-        "Amount": amount,
-        "AmountInWords": order.amount_in_words,
-    }
-    root = etree.Element("Invoices")
-    held = etree.SubElement(root, "Inv")
-    etree.SubElement(held, "key").text = order.key
-    receipt = etree.SubElement(held, "Invoice")
-    _write(receipt, told)
-    products = etree.SubElement(receipt, "Products")
-    for line in order.lines:
-        _write(etree.SubElement(products, "Product"), _product(settings, line))
-    return etree.tostring(root, encoding="unicode")
-
-
-def _product(settings: Settings, line: FeeLine) -> dict[str, str]:
-    amount = str(line.amount_vnd)
-    return {
-        "Code": fitting("the code of a fee", line.code, MAX_CODE),
-        "ProdName": given("the name of a fee", line.name),
-        "ProdUnit": settings.unit,
-        "ProdQuantity": "1",
-        "ProdPrice": amount,
-        "Amount": amount,
-        "Total": amount,
-        "Extra2": LINE_KINDS[line.kind],
-    }
-
-
-def _write(parent: etree._Element, told: Mapping[str, str]) -> None:
-    for name, text in told.items():
-        if text:
-            etree.SubElement(parent, name).text = text
 
 
 def _request(settings: Settings, operation: str, url: str, **arguments: str | int) -> HttpRequest:
@@ -219,6 +140,25 @@ def encode_issue(settings: Settings, order: ReceiptOrder) -> HttpRequest:
     )
 
 
+def encode_replace(settings: Settings, order: ReceiptOrder, old: IssuedReceipt) -> HttpRequest:
+    """Raises as `encode_issue`. No reason goes with it: the wire has no place for one."""
+    own_series(order.series, settings.tax_code)
+    own_series(old.series, settings.tax_code)
+    arguments: dict[str, str | int] = {
+        "Account": settings.account,
+        "ACpass": settings.account_password,
+        "xmlInvData": encode_replacement(settings, order),
+        "username": settings.username,
+        "pass": settings.password,
+        "fkey": old.key,
+        "Attachfile": "",
+        "convert": 0,
+        "pattern": order.series.form,
+        "serial": order.series.sign,
+    }
+    return _request(settings, REPLACE, settings.business_url, **arguments)
+
+
 def decode_published(text: str, series: ReceiptSeries) -> tuple[tuple[str, str], ...]:
     """Each key and its number in `OK:form;sign-key_number[,…]`. Raises `Malformed`, also for another series."""
     before = f"OK:{series.form};{series.sign}-"
@@ -228,15 +168,28 @@ def decode_published(text: str, series: ReceiptSeries) -> tuple[tuple[str, str],
     return tuple((key, padded(number)) for key, _, number in parts)
 
 
-def decode_issue(answer: HttpAnswer, order: ReceiptOrder) -> IssuedReceipt | None:
+def decode_replacing(text: str, series: ReceiptSeries) -> tuple[tuple[str, str], ...]:
+    """The number in `OK:form;sign;number`; where the answer has `key_number` there, with its key, else with none.
+
+    Raises as `decode_published`.
+    """
+    parts = [part.strip() for part in text.removeprefix("OK:").split(";")]
+    if not text.startswith("OK:") or parts[:-1] != [series.form, series.sign]:
+        raise Malformed("vnpt: the answer is not about the series that was asked for")
+    key, _, number = parts[-1].rpartition("_")
+    return ((key, padded(number)),)
+
+
+def decode_issue(answer: HttpAnswer, order: ReceiptOrder, operation: str = IMPORT) -> IssuedReceipt | None:
     """The receipt, or None where the key is known already. Raises `Refused`, `OutcomeUnknown`."""
     with in_doubt():
-        text = answer_text(IMPORT, answer)
+        text = answer_text(operation, answer)
         if (found := _ERROR.match(text)) and str(int(found[1])) == DUPLICATE:
             return None
-        refuse(IMPORT, text)
-        published = decode_published(text, order.series)
-        if [key for key, _ in published] != [order.key]:
+        refuse(operation, text)
+        is_new = operation == IMPORT
+        published = (decode_published if is_new else decode_replacing)(text, order.series)
+        if [key or (order.key if not is_new else "") for key, _ in published] != [order.key]:
             raise Malformed("vnpt: the answer is about another key")
         return IssuedReceipt(
             key=order.key,
@@ -286,7 +239,7 @@ class Vnpt:
     """`gateway.ports.ReceiptProvider`. VNPT knows a receipt by its key alone, and asks for no reason."""
 
     name = "vnpt"
-    capabilities = frozenset({ReceiptCapability.CANCEL, ReceiptCapability.PDF})
+    capabilities = frozenset({ReceiptCapability.CANCEL, ReceiptCapability.REPLACE, ReceiptCapability.PDF})
 
     def __init__(self, settings: Settings, http: HttpDoor) -> None:
         self._settings, self._http = settings, http
@@ -295,6 +248,17 @@ class Vnpt:
     def issue(self, order: ReceiptOrder, now: datetime) -> IssuedReceipt:
         answer = self._http.send(encode_issue(self._settings, order))
         issued = decode_issue(answer, order)
+        return issued or known_already(lambda: self.look_up(order.key, order.series, now), order)
+
+    def replace(
+        self,
+        order: ReceiptOrder,
+        old: IssuedReceipt,
+        reason: str,  # noqa: ARG002 - the wire has no place for it
+        now: datetime,
+    ) -> IssuedReceipt:
+        answer = self._http.send(encode_replace(self._settings, order, old))
+        issued = decode_issue(answer, order, REPLACE)
         return issued or known_already(lambda: self.look_up(order.key, order.series, now), order)
 
     def look_up(self, key: str, series: ReceiptSeries, now: datetime) -> IssuedReceipt | NotThere:  # noqa: ARG002 - has no clock

@@ -55,10 +55,15 @@ def _retry(given: Namespace) -> int:
 
 def _summary(given: Namespace) -> int:
     with opened() as here:
-        rows = receipt_summary.rows_of(here.context, given.day)
+        rows = receipt_summary.rows_of(here.context, given.day, given.tax_code)
+    if len({row.issuer_tax_code for row in rows}) > 1:
+        raise Malformed("several issuers have receipts on that day: name one with --tax-code")
     table = receipt_summary.xml_of(given.day, rows)
     if given.out is not None:
         given.out.write_bytes(table)
+        if given.tax_code is None:
+            with opened() as here:
+                receipt_summary.written(here.context, given.day, now())
         print(f"{len(rows)} rows, {vnd(sum(row.total_vnd for row in rows))}: {given.out}")
     else:
         print(table.decode())
@@ -96,6 +101,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _summary_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--day", required=True, type=day, metavar="D", help="the day, YYYY-MM-DD")
+    parser.add_argument("--tax-code", metavar="N", help="the issuer, where there are several")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="where to write it; without it, to the terminal"
     )

@@ -6,6 +6,10 @@ Failed is never final: a success that comes late counts from every unpaid state,
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
+
+DESK: Final = "counter"
+"""The provider that is a desk of our own, where cash is taken too (quầy thu)."""
 
 
 class PaymentState(StrEnum):

@@ -4,7 +4,7 @@ A number belongs to one series (collector and year) and runs from 1 without a ga
 (NĐ 254/2026/NĐ-CP Đ23 k2). Printed with seven, as the sign `AA-22E` and number 0000001 are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +12,8 @@ from enum import StrEnum
 from gateway.domain.money import format_vnd
 
 LARGEST_NUMBER = 99_999_999
+STATE_FEES = ("phi", "le_phi")
+"""Kinds of line that a state receipt is for; postage is none (Luật phí và lệ phí 97/2015/QH13)."""
 
 
 class ReceiptState(StrEnum):
@@ -101,6 +103,15 @@ class ReceiptFacts:
 def kept_vnd(amount_vnd: int, paid_vnd: int, refunded_vnd: int) -> int:
     """What is kept of the sum that a receipt is for: money that came twice is given back first."""
     return max(min(amount_vnd, paid_vnd - refunded_vnd), 0)
+
+
+def kept_lines(sums_vnd: Sequence[int], refunded_vnd: int) -> Sequence[int] | None:
+    """What is kept of each line of a receipt; None where it cannot be told, for a refund names no line."""
+    if refunded_vnd == 0:
+        return sums_vnd
+    if refunded_vnd >= sum(sums_vnd):
+        return [0] * len(sums_vnd)
+    return [sums_vnd[0] - refunded_vnd] if len(sums_vnd) == 1 else None
 
 
 def how_computed(amount_vnd: int, full_vnd: int | None, reduction: str | None) -> str:

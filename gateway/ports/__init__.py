@@ -56,6 +56,7 @@ from gateway.ports.receipts import (
     ReceiptOrder,
     ReceiptProvider,
     ReceiptSeries,
+    Replacing,
     Standing,
 )
 
@@ -108,6 +109,7 @@ __all__ = [
     "RefundOrder",
     "RefundReport",
     "Refunding",
+    "Replacing",
     "Report",
     "Standing",
     "StartOrder",

@@ -29,6 +29,8 @@ _NUMBER = re.compile(r"[0-9]{7,8}")
 
 class ReceiptCapability(StrEnum):
     CANCEL = "cancel"
+    REPLACE = "replace"
+    """Issues a receipt in the place of another one, in one act."""
     PDF = "pdf"
     XML = "xml"
     """Gives the signed file in the tax authority's form."""
@@ -168,6 +170,17 @@ class ReceiptProvider(Protocol):
 
     def fetch(self, receipt: IssuedReceipt, kind: ReceiptFile, now: datetime) -> bytes:
         """The provider's paper or signed file. Raises as `look_up`, and `Unsupported`."""
+
+
+class Replacing(Protocol):
+    """What a provider with `REPLACE` also does."""
+
+    def replace(self, order: ReceiptOrder, old: IssuedReceipt, reason: str, now: datetime) -> IssuedReceipt:
+        """Ask for a receipt that takes the place of `old`, once: the old one holds no more when the new one is there.
+
+        Raises as `ReceiptProvider.issue`, and `Malformed` where `old` lacks what the provider names a receipt by.
+        After `OutcomeUnknown` only `look_up` of the order's key tells.
+        """
 
 
 def checked_key(key: str) -> str:

@@ -7,6 +7,7 @@ from typing import cast
 
 from gateway.domain.codes import order_code_of
 from gateway.domain.errors import Forbidden, Misconfigured, NotFound
+from gateway.domain.payment import DESK
 from gateway.ports import Desk, Taking
 from gateway.service import tries
 from gateway.service.context import Context
@@ -14,8 +15,6 @@ from gateway.service.inquiries import PAYABLE, UNCLEAR
 from gateway.store import payments as store
 from gateway.store import reports as report_store
 from gateway.store.reports import Told
-
-DESK = "counter"
 
 
 def take(context: Context, taking: Taking, now: datetime) -> store.Payment:

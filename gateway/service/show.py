@@ -12,6 +12,8 @@ from gateway.domain.delivery import PUBLIC as PUBLIC_DELIVERY
 from gateway.domain.delivery import TERMINAL as DELIVERY_ENDS
 from gateway.domain.delivery import DeliveryState
 from gateway.domain.form import KINDS
+from gateway.domain.legal_receipt import PUBLIC as PUBLIC_LEGAL
+from gateway.domain.legal_receipt import LegalState
 from gateway.domain.machine import allowed, terminal
 from gateway.domain.payment import PaymentEvent, PaymentState
 from gateway.domain.published import PUBLISHED
@@ -21,6 +23,7 @@ from gateway.service.context import Context
 from gateway.store.case_papers import CasePaper
 from gateway.store.cases import Case, Document
 from gateway.store.deliveries import Delivery
+from gateway.store.legal_receipts import LegalReceipt
 from gateway.store.payments import Payment
 from gateway.store.refunds import Refund
 from gateway.store.spine import Event
@@ -75,6 +78,22 @@ def payment(
         "receipt_number": receipt_number,
         "version": shown.version,
         "links": links,
+    }
+
+
+def legal_receipt(shown: LegalReceipt | None) -> dict[str, Any] | None:
+    """The legal receipt of a payment at its provider; None where it has none. `number` is null until it is issued."""
+    if shown is None:
+        return None
+    return {
+        "provider": shown.provider,
+        "state": PUBLIC_LEGAL[LegalState(shown.state)].value,
+        "form": shown.form,
+        "sign": shown.sign,
+        "number": shown.number,
+        "lookup_code": shown.lookup_code or None,
+        "amount_vnd": shown.amount_vnd,
+        "issued_at": moment(shown.issued_at),
     }
 
 

@@ -10,7 +10,7 @@ from random import Random
 from urllib.parse import urlencode, urljoin
 
 from gateway.domain.errors import Forbidden
-from gateway.domain.payment import AttemptState
+from gateway.domain.payment import DESK, AttemptState
 from gateway.ports import Capability, Method, Taking
 from gateway.service import desk, payments, tries
 from gateway.service.cases import Caller
@@ -28,7 +28,6 @@ OK = 200
 SEE_OTHER = range(300, 400)
 LONGEST_WAY = 6
 OWN_BANK = "transfers"
-DESK = "counter"
 POST, POSTAGE_VND = "9988776655", 30_000
 """The account of the post, and what a parcel costs."""
 READABLE, UNREADABLE = ("kept", "framed", "capitals", "wrapped", "glued"), ("cut", "lost")

@@ -17,6 +17,12 @@ def raise_alarm(connection: Connection, name: str, subject: str, detail: str) ->
     )
 
 
+def was_raised(connection: Connection, name: str, subject: str) -> bool:
+    """Whether it was ever raised, also when somebody has dealt with it."""
+    query = text("SELECT EXISTS (SELECT FROM alarms WHERE name = :name AND subject = :subject)")
+    return bool(connection.execute(query, {"name": name, "subject": subject}).scalar_one())
+
+
 def open_alarms(connection: Connection) -> Sequence[tuple[str, str, str]]:
     """Name, subject and detail of each open alarm, oldest first."""
     rows = connection.execute(

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gateway.domain.legal_receipt import TABLE, LegalEvent
@@ -15,7 +16,10 @@ from gateway.store.tables import legal_receipts
 
 @dataclass(frozen=True, slots=True)
 class LegalReceipt:
-    """`number` and what the provider says of it are None until it is issued; `code` is why it was refused."""
+    """`number` and what the provider says of it are None until it is issued; `code` is why it was refused.
+
+    `amount_vnd` is what it was asked for, None until then.
+    """
 
     id: str
     receipt_id: str
@@ -33,6 +37,8 @@ class LegalReceipt:
     sent_at: datetime | None
     issued_at: datetime | None
     ended_at: datetime | None
+    payment_id: str
+    amount_vnd: int | None
 
 
 _COLUMNS = [legal_receipts.c[name] for name in LegalReceipt.__slots__]
@@ -56,6 +62,26 @@ def of_receipt(connection: Connection, receipt_id: str) -> LegalReceipt | None:
     query = select(*_COLUMNS).where(legal_receipts.c.receipt_id == receipt_id)
     row = connection.execute(query).mappings().first()
     return None if row is None else LegalReceipt(**row)
+
+
+def others_of(connection: Connection, legal: LegalReceipt) -> Sequence[LegalReceipt]:
+    """Every other one of the same payment, oldest first."""
+    query = select(*_COLUMNS).where(
+        legal_receipts.c.payment_id == legal.payment_id, legal_receipts.c.id != legal.id
+    )
+    rows = connection.execute(query.order_by(legal_receipts.c.created_at, legal_receipts.c.id)).mappings()
+    return [LegalReceipt(**row) for row in rows]
+
+
+def shown_of(connection: Connection, payment_ids: Sequence[str]) -> dict[str, LegalReceipt]:
+    """The newest legal receipt of each of these payments that has one."""
+    query = (
+        select(*_COLUMNS)
+        .ext(distinct_on(legal_receipts.c.payment_id))
+        .where(legal_receipts.c.payment_id.in_(payment_ids))
+        .order_by(legal_receipts.c.payment_id, legal_receipts.c.created_at.desc(), legal_receipts.c.id.desc())
+    )
+    return {row["payment_id"]: LegalReceipt(**row) for row in connection.execute(query).mappings()}
 
 
 def move(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gateway.domain.payment import DESK
 from gateway.ports import Capability
 from gateway.service import tries
 from gateway.service.context import Context
@@ -19,7 +20,7 @@ NAMES = {
     "vietqr": "Chuyển khoản bằng mã VietQR",
     "vietinbank": "VietinBank: tại quầy hoặc ứng dụng",
     "bidv": "BIDV: tại quầy hoặc ứng dụng",
-    "counter": "Nộp tại bộ phận một cửa",
+    DESK: "Nộp tại bộ phận một cửa",
 }
 
 
@@ -61,7 +62,7 @@ def shown(context: Context, payment: store.Payment, attempt: store.Attempt) -> S
         name=name_of(attempt.provider),
         qr=attempt.qr_payload is not None,
         pay_code=attempt.pay_code,
-        at_desk=attempt.provider == "counter",
+        at_desk=attempt.provider == DESK,
         # only a plain transfer can be typed: a bank's own code leads to an account of its own
         account=agency.account if by_hand else "",
         account_name=agency.account_name if by_hand else "",

@@ -71,6 +71,7 @@ class Line:
     chosen: tuple[str, ...] = ("number", "provider_ref", "lookup_code", "tax_authority_code")
     open_codes: tuple[str, ...] = ()
     files: tuple[ReceiptFile, ...] = (ReceiptFile.PDF, ReceiptFile.XML)
+    replaces: bool = False
 
     def make(self, door: HttpDoor, **changes: object) -> ReceiptProvider:
         provider: ReceiptProvider = self.adapter(replace(self.settings, **changes), door)
@@ -157,6 +158,7 @@ LINES: tuple[Line, ...] = (
             "issue": _errors("1", "3", "6", "7", "10", "20", "21", "29", "30"),
             "look_up": _errors("1", "4", "7"),
             "cancel": _errors("1", "2", "8", "9"),
+            "replace": _errors("1", "2", "3", "6", "7", "8", "9", "20", "29", "30"),
             "fetch": _errors("1", "4", "6", "7", "11", "12", "13"),
         },
         read=_vnpt_texts,
@@ -168,6 +170,7 @@ LINES: tuple[Line, ...] = (
         logs_in=False,
         chosen=("number",),
         open_codes=("5", "35", "0", "99", "131", "x"),
+        replaces=True,
         files=(ReceiptFile.PDF,),
     ),
     Line(
@@ -186,7 +189,7 @@ LINES: tuple[Line, ...] = (
             tax_authority_code="T0A1B2C3",
         ),
         secrets=("viettel-pass", "first-token"),
-        refusals=dict.fromkeys(("issue", "look_up"), _VIETTEL)
+        refusals=dict.fromkeys(("issue", "look_up", "replace"), _VIETTEL)
         | dict.fromkeys(("cancel", "fetch"), (*_VIETTEL, ("NOT_FOUND_DATA", "NOT_FOUND_DATA"))),
         read=_json_texts,
         kind="itemNote",
@@ -196,6 +199,7 @@ LINES: tuple[Line, ...] = (
         as_number="0000001",
         says_sum=False,
         open_codes=("SOMETHING_NEW", "GENERAL"),
+        replaces=True,
     ),
     Line(
         name="misa",

@@ -125,7 +125,9 @@ def test_a_provider_knows_no_other(name: str) -> None:
 def test_a_provider_is_named_as_its_file_and_says_what_it_can(line: Line) -> None:
     provider = line.make(door(line))
     files = {ReceiptCapability(kind.value) for kind in line.files}
-    assert (line.name, {ReceiptCapability.CANCEL, *files}) == (provider.name, provider.capabilities)
+    more = {ReceiptCapability.REPLACE} if line.replaces else set()
+    assert (line.name, {ReceiptCapability.CANCEL, *files, *more}) == (provider.name, provider.capabilities)
+    assert line.replaces == hasattr(provider, "replace")
 
 
 # --- what is sent ---
@@ -225,6 +227,7 @@ CODED = [
     for line in LINES
     for call, codes in line.refusals.items()
     for sent, code in codes
+    if call in CALLS
 ]
 
 

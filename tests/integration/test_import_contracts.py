@@ -15,6 +15,10 @@ BREAKS = {
     "Imports point inwards": ("gateway/store/alarms.py", "import gateway.service.cases"),
     "The domain is pure": ("gateway/domain/money.py", "import random"),
     "Adapters know nothing of each other": ("adapters/vnpay.py", "import adapters.dvcqg"),
+    "Providers of receipts know nothing of each other": (
+        "adapters/receipts/viettel.py",
+        "import adapters.receipts.misa",
+    ),
     "Only wiring knows the real adapters": ("gateway/service/payments.py", "import adapters.vnpay"),
     "Only the HTTP door speaks requests": ("gateway/service/webhooks.py", "import requests"),
     "Only the store speaks SQL": ("adapters/dvcqg.py", "import psycopg"),

@@ -1,86 +1,20 @@
 """Legal receipts at a provider: one for each receipt of ours, however often the network, the provider or we fail."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from itertools import count
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
-from service_refunds import approved, paid, vnpay_says
-from service_world import AGENCY, FEE_VND, NOW, World, minutes
+from service_legal import SERIES, Provider, fails, follow, legal, receipted, refund, work
+from service_refunds import paid
+from service_wires import ipn
+from service_world import AGENCY, FEE_VND, NOW, World
 
 from gateway.domain.errors import OutcomeUnknown, ReferenceConflict, Refused, Unreachable
-from gateway.ports import (
-    IssuedReceipt,
-    LegalSeries,
-    NotThere,
-    ReceiptCapability,
-    ReceiptFile,
-    ReceiptOrder,
-    ReceiptSeries,
-    Standing,
-)
-from gateway.service import (
-    behind,
-    evidence,
-    legal_receipts,
-    receipt_changes,
-    receipts,
-    refund_sending,
-    sealing,
-)
-from gateway.store import legal_receipts as store
+from gateway.ports import Standing
+from gateway.service import behind, evidence, legal_receipts, receipts, sealing
 from signing import verifier
 
 pytestmark = pytest.mark.service
-
-NUMBERS = count(1)
-SERIES = LegalSeries("vnpt", "01BLP0-001", "AA")
-
-
-@dataclass
-class Provider:
-    """A provider of receipts: what it has by our keys, and what goes wrong with the next call."""
-
-    name: str = "vnpt"
-    capabilities: frozenset[ReceiptCapability] = frozenset({ReceiptCapability.CANCEL})
-    has: dict[str, IssuedReceipt] = field(default_factory=dict)
-    before: list[Callable[[], None]] = field(default_factory=list)
-    after: list[Callable[[], None]] = field(default_factory=list)
-    issued: list[str] = field(default_factory=list)
-
-    def issue(self, order: ReceiptOrder, now: datetime) -> IssuedReceipt:
-        self._fail(self.before)
-        assert order.key not in self.has, "a key is issued once"
-        number = f"{next(NUMBERS):07d}"
-        made = IssuedReceipt(order.key, order.series, number, amount_vnd=order.amount_vnd, issued_at=now)
-        self.has[order.key] = made
-        self.issued.append(order.key)
-        self._fail(self.after)
-        return made
-
-    def look_up(self, key: str, series: ReceiptSeries, now: datetime) -> IssuedReceipt | NotThere:
-        self._fail(self.before)
-        return self.has.get(key, NotThere(key))
-
-    def cancel(self, receipt: IssuedReceipt, reason: str, now: datetime) -> None:
-        self._fail(self.before)
-        self.has[receipt.key] = replace(self.has[receipt.key], standing=Standing.CANCELLED)
-        self._fail(self.after)
-
-    def fetch(self, receipt: IssuedReceipt, kind: ReceiptFile, now: datetime) -> bytes:
-        raise NotImplementedError
-
-    def _fail(self, faults: list[Callable[[], None]]) -> None:
-        if faults:
-            faults.pop(0)()
-
-
-def fails(error: Exception) -> Callable[[], None]:
-    def fail() -> None:
-        raise error
-
-    return fail
 
 
 @pytest.fixture
@@ -95,40 +29,6 @@ def town(world: World, provider: Provider) -> World:
         world,
         context=replace(world.context, agencies=agencies, receipt_providers={"vnpt": provider}),
     )
-
-
-def receipted(town: World) -> str:
-    """The id of a receipt that was just issued for a case of its own."""
-    payment_id = paid(town, town.case())
-    receipts.issue(town.context, payment_id, NOW)
-    follow(town)
-    return str(
-        town.one("SELECT id FROM receipts WHERE payment_id = :p ORDER BY number DESC LIMIT 1", p=payment_id)
-    )
-
-
-def follow(town: World) -> None:
-    while behind.consume(town.context, "receipts", NOW):
-        pass
-
-
-def legal(town: World, receipt_id: str) -> store.LegalReceipt:
-    with town.transaction() as connection:
-        found = store.of_receipt(connection, receipt_id)
-    assert found is not None
-    return found
-
-
-def work(town: World, receipt_id: str, *, rounds: int = 6) -> store.LegalReceipt:
-    """Every step that is put down, whatever its time, until nothing waits."""
-    known = legal(town, receipt_id)
-    for later in range(rounds):
-        waiting = town.jobs(legal_receipts.TASK, known.id)
-        town.do("DELETE FROM procrastinate_jobs WHERE lock = :l", l=f"{legal_receipts.TASK}:{known.id}")
-        if not waiting:
-            break
-        legal_receipts.work(town.context, known.id, int(str(waiting[-1][0]["round"])), minutes(5 * later))
-    return legal(town, receipt_id)
 
 
 def test_each_receipt_has_one_legal_receipt(town: World, provider: Provider) -> None:
@@ -230,14 +130,6 @@ def test_two_workers_at_once_ask_once(town: World, provider: Provider) -> None:
     assert ("issued", 1) == (work(town, receipt_id).state, len(provider.issued))
 
 
-def refund(town: World, receipt_id: str, amount_vnd: int) -> None:
-    payment_id = str(town.one("SELECT payment_id FROM receipts WHERE id = :id", id=receipt_id))
-    town.wire.answer = vnpay_says("00", "00", vnp_TransactionNo=town.fresh("16"))
-    refund_sending.send(town.context, approved(town, payment_id, amount_vnd, FEE_VND).id, NOW)
-    receipt_changes.follow_refund(town.context, payment_id, NOW)
-    follow(town)
-
-
 @pytest.mark.parametrize("fault", [None, "before", "after", "away"])
 def test_a_cancelled_receipt_cancels_its_legal_one(
     town: World, provider: Provider, fault: str | None
@@ -317,3 +209,40 @@ def test_an_agency_without_a_tax_code_is_a_persons_work_and_nothing_is_sent(
     assert ["legal_receipt_refused"] == town.alarms(found.id)
     legal_receipts.retry(town.context, found.id, NOW)
     assert "issued" == work(town, receipt_id).state
+
+
+NEW_YEAR = datetime(2026, 12, 31, 17, 30, tzinfo=UTC)
+"""Half past midnight of 1 January 2027 in Việt Nam."""
+
+
+def test_a_legal_receipt_bears_the_sign_of_the_year_in_vietnam(town: World, provider: Provider) -> None:
+    payment_id = paid(town, town.case())
+    receipts.issue(town.context, payment_id, NEW_YEAR)
+    follow(town)
+    receipt_id = str(town.one("SELECT id FROM receipts WHERE payment_id = :p", p=payment_id))
+    assert "AA-27E" == legal(town, receipt_id).sign
+
+
+def test_what_was_delayed_bears_the_day_and_the_series_in_which_it_is_asked_for(
+    town: World, provider: Provider
+) -> None:
+    receipt_id = receipted(town)
+    known = legal(town, receipt_id)
+    provider.before.append(fails(Unreachable("away")))
+    legal_receipts.work(town.context, known.id, 0, NOW)
+    legal_receipts.work(town.context, known.id, 1, NEW_YEAR)
+    order = provider.orders[known.key]
+    assert (NEW_YEAR, "AA-27E") == (order.issued_at, order.series.sign)
+    assert ("issued", "AA-27E") == (legal(town, receipt_id).state, legal(town, receipt_id).sign)
+
+
+def test_the_provider_is_told_who_paid_as_far_as_we_know(town: World, provider: Provider) -> None:
+    who = {"name": "Nguyễn Thị Bí Mật", "id_number": "017099000001", "address": "Phường Hòa Bình"}
+    payment_id = town.payment(town.case(), payer=who)
+    reference = town.start(payment_id, "vnpay").reference
+    town.hear("vnpay", ipn(reference, number=town.fresh("150")))
+    receipts.issue(town.context, payment_id, NOW)
+    follow(town)
+    receipt_id = str(town.one("SELECT id FROM receipts WHERE payment_id = :p", p=payment_id))
+    payer = provider.orders[work(town, receipt_id).key].payer
+    assert who == {"name": payer.name, "id_number": payer.id_number, "address": payer.address}

@@ -227,7 +227,7 @@ def test_the_days_summary_has_every_receipt_that_was_issued_or_ended_on_it(world
     assert [
         (first[-7:], receipt_summary.NEW, "01BLP0-001", "AA-26E", FEE_VND, 0, ""),
         (first[-7:], receipt_summary.REPLACED, "01BLP0-001", "AA-26E", FEE_VND, 0, ""),
-        (second[-7:], receipt_summary.NEW, "01BLP0-001", "AA-26E", FEE_VND, 0, first),
+        (second[-7:], receipt_summary.NEW, "01BLP0-001", "AA-26E", FEE_VND - 50_000, 0, first),
     ] == [
         (row.number, row.status, row.form, row.sign, row.fees_vnd, row.charges_vnd, row.replaces)
         for row in mine
@@ -241,3 +241,104 @@ def test_the_summary_is_a_table_that_a_program_reads(world: World) -> None:
     assert ("01/TH-BLĐT", "2026-11-24") == (table.get("MSo"), table.get("Ngay"))
     assert [row.number for row in rows] == [each.text for each in table.iter("SCTu")]
     assert sum(row.total_vnd for row in rows) == sum(int(each.text) for each in table.iter("TTien"))
+
+
+def own(world: World) -> World:
+    """The same town, whose agency issues its own legal receipts."""
+    return replace(world, context=replace(world.context, agencies={"H28": replace(AGENCY, legal=LEGAL)}))
+
+
+def told(world: World, payment_id: str, day: date) -> list[tuple[str, date, int]]:
+    """What the table of a day says of the receipts of a payment: status, day, total."""
+    query = "SELECT receipt_number FROM receipts WHERE payment_id = :p"
+    numbers = {number[-7:] for (number,) in world.rows(query, p=payment_id)}
+    rows = receipt_summary.rows_of(world.context, day)
+    return [(row.status, row.on, row.total_vnd) for row in rows if row.number in numbers]
+
+
+def test_a_receipt_that_ends_on_a_later_day_keeps_its_own_day(world: World) -> None:
+    town, later = own(world), NOW + timedelta(days=2)
+    payment_id, number = receipted(town, town.case())
+    receipt_changes.cancel(town.context, number, by="staff:thuquy", reason="sai", now=later)
+    assert [(receipt_summary.NEW, NOW.date(), FEE_VND)] == told(town, payment_id, NOW.date())
+    assert [] == told(town, payment_id, NOW.date() + timedelta(days=1))
+    assert [(receipt_summary.CANCELLED, NOW.date(), FEE_VND)] == told(town, payment_id, later.date())
+
+
+def test_a_paper_that_came_after_midnight_belongs_to_the_day_that_stands_on_it(world: World) -> None:
+    town, night = own(world), datetime(2026, 11, 26, 16, 59, 59, tzinfo=UTC)
+    payment_id = paid(town, town.case())
+    receipts.issue(town.context, payment_id, night)
+    town.do(
+        "UPDATE receipts SET issued_at = :at WHERE payment_id = :p",
+        at=night + timedelta(hours=3),
+        p=payment_id,
+    )
+    assert [(receipt_summary.NEW, date(2026, 11, 26), FEE_VND)] == told(town, payment_id, date(2026, 11, 26))
+    assert [] == told(town, payment_id, date(2026, 11, 27))
+
+
+def test_only_receipts_of_an_own_series_are_in_the_table(world: World) -> None:
+    payment_id, _ = receipted(world, world.case())
+    assert [] == told(own(world), payment_id, NOW.date())
+
+
+def test_a_table_is_that_of_one_issuer(world: World) -> None:
+    town = own(world)
+    payment_id, _ = receipted(town, town.case())
+    rows = receipt_summary.rows_of(town.context, NOW.date(), AGENCY.tax_code)
+    assert {AGENCY.tax_code} == {row.issuer_tax_code for row in rows}
+    assert told(town, payment_id, NOW.date())
+    assert [] == receipt_summary.rows_of(town.context, NOW.date(), "5400000001")
+
+
+def test_what_was_given_back_of_several_lines_is_told_beside_them(world: World) -> None:
+    town = own(world)
+    lines = [
+        {"kind": "phi", "code": "P1", "name": "Phí thẩm định", "amount_vnd": 150_000},
+        {"kind": "le_phi", "code": "L1", "name": "Lệ phí cấp giấy", "amount_vnd": 50_000},
+    ]
+    payment_id = town.payment(town.case(), lines=lines)
+    town.hear("vnpay", ipn(town.start(payment_id, "vnpay").reference, number=town.fresh("150")))
+    receipts.issue(town.context, payment_id, NOW)
+    give_back(town, payment_id, 20_000)
+    number = live(town, payment_id)
+    [row] = [each for each in receipt_summary.rows_of(town.context, NOW.date()) if each.number == number[-7:]]
+    assert (150_000, 50_000, 20_000, 180_000) == (
+        row.fees_vnd,
+        row.charges_vnd,
+        row.given_back_vnd,
+        row.total_vnd,
+    )
+
+
+def test_a_day_without_receipts_is_an_empty_table() -> None:
+    table = etree.fromstring(receipt_summary.xml_of(date(2026, 2, 17), []))
+    assert ("2026-02-17", 0) == (table.get("Ngay"), len(list(table.iter("CTu"))))
+
+
+def due(world: World, day: date) -> list[str]:
+    return world.alarms(day.isoformat())
+
+
+def test_in_the_evening_the_table_of_the_day_is_asked_for_once(world: World) -> None:
+    town, day = own(world), date(2026, 11, 30)
+    at = datetime(2026, 11, 30, 3, 0, tzinfo=UTC)
+    receipts.issue(town.context, paid(town, town.case()), at)
+    town.do("UPDATE receipts SET issued_at = :at WHERE issued_at > :at", at=at)
+    evening = datetime(2026, 11, 30, 13, 0, tzinfo=UTC)  # 20:00 in Việt Nam
+    receipt_summary.remind(town.context, evening - timedelta(seconds=1))
+    receipt_summary.remind(world.context, evening)
+    assert [] == due(town, day)
+    for minute in range(3):
+        receipt_summary.remind(town.context, evening + timedelta(minutes=minute))
+    assert ["receipt_summary_due"] == due(town, day)
+    receipt_summary.written(town.context, day, evening)
+    receipt_summary.remind(town.context, evening + timedelta(hours=5))
+    query = "SELECT count(*) FROM alarms WHERE subject = :s AND closed_at IS NULL"
+    assert (["receipt_summary_due"], 0) == (due(town, day), town.one(query, s=day.isoformat()))
+
+
+def test_a_day_without_receipts_asks_for_nothing(world: World) -> None:
+    receipt_summary.remind(own(world).context, datetime(2026, 12, 20, 14, 0, tzinfo=UTC))
+    assert [] == due(world, date(2026, 12, 20))

@@ -1,6 +1,6 @@
 """Legal electronic receipts at providers."""
 
-from sqlalchemy import Column, ForeignKey, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, Text, UniqueConstraint, text
 
 from gateway.store.tables.base import identifier, metadata, moment, version, words
 
@@ -23,7 +23,16 @@ legal_receipts = Table(
     moment("sent_at", required=False),
     moment("issued_at", required=False),
     moment("ended_at", required=False),
+    Column("payment_id", Text, ForeignKey("payments.id"), nullable=False),
+    Column("amount_vnd", BigInteger),
     UniqueConstraint("receipt_id"),
     UniqueConstraint("provider", "key"),
     UniqueConstraint("provider", "form", "sign", "number"),
+    Index("ix_legal_receipts_payment_id", "payment_id"),
+    Index(
+        "uq_legal_receipts_live_payment",
+        "payment_id",
+        unique=True,
+        postgresql_where=text("state IN ('issued', 'cancelling')"),
+    ),
 )

@@ -275,6 +275,19 @@ class CaseOut(Shown):
     links: dict[str, str]
 
 
+class LegalReceiptOut(Shown):
+    """The legal electronic receipt at the agency's provider: form, sign and number name it for ever."""
+
+    provider: str
+    state: Literal["pending", "issued", "refused", "cancelled", "replaced"]
+    form: str
+    sign: str
+    number: str | None
+    lookup_code: str | None
+    amount_vnd: int | None
+    issued_at: str | None
+
+
 class PaymentOut(Shown):
     id: str
     reference: str
@@ -294,6 +307,7 @@ class PaymentOut(Shown):
     created_at: str
     paid_at: str | None
     receipt_number: str | None
+    legal_receipt: LegalReceiptOut | None
     version: int
     links: dict[str, str]
 

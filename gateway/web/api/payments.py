@@ -13,6 +13,7 @@ from gateway.domain.errors import Malformed
 from gateway.domain.payment import PaymentState
 from gateway.service import attempts, payments, receipts, routing, show
 from gateway.service.attempts import Guest
+from gateway.store import legal_receipts as legal_store
 from gateway.store import payments as store
 from gateway.store import receipts as receipt_store
 from gateway.store import refunds as refund_store
@@ -49,11 +50,17 @@ def _all_shown(found: Sequence[store.Payment]) -> list[dict[str, object]]:
     shared, paid = web().context, [each.id for each in found if each.paid_at]
     with shared.engine.connect() as connection:
         numbers = receipt_store.issued_numbers(connection, paid) if paid else {}
+        legal = legal_store.shown_of(connection, paid) if paid else {}
         left = refund_store.refundable_vnd(connection, paid) if paid else {}
         waiting = [each.id for each in found if each.state == PaymentState.PENDING]
         newest = store.newest_attempts(connection, waiting) if waiting else {}
     return [
-        show.payment(shared, each, numbers.get(each.id), left.get(each.id, 0), _qr(each, newest.get(each.id)))
+        {
+            **show.payment(
+                shared, each, numbers.get(each.id), left.get(each.id, 0), _qr(each, newest.get(each.id))
+            ),
+            "legal_receipt": show.legal_receipt(legal.get(each.id)),
+        }
         for each in found
     ]
 

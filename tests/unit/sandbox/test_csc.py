@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,10 +19,17 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.csc import Csc, CscSettings
+from sandbox.config import SIGNING_SERVERS, read_world
+from sandbox.csc import OWNERS, Csc, CscFault, CscSettings
 from sandbox.csc_api import csc_app
 from sandbox.csc_keys import PEOPLE
+from sandbox.errors import WorldMisconfigured
 from sandbox.state import Ground, State
+from sandbox.world import World
+
+PAGE = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text("utf-8")
+SECTION = PAGE.partition("## Remote signing")[2].partition("\n## ")[0]
+SHOWN: dict[str, Any] = json.loads(SECTION.split("```json\n")[1].partition("```")[0])
 
 SETTINGS = CscSettings(port=0, client_id="cong4", client_secret="bí mật", pin="135790")
 SHA256 = "2.16.840.1.101.3.4.2.1"
@@ -305,3 +314,53 @@ def test_no_question_breaks_it(caller: Caller, method: str, body: dict[str, Any]
     if named:
         body = {"hashAlgorithmOID": SHA256, **body, "credentialID": BY_PIN}
     assert caller.ask(method, **body)[0] in {200, 400, 404}
+
+
+# --- a part of the world ---
+
+
+def whole(**sections: Any) -> dict[str, Any]:
+    account = {"bin": "970418", "number": "0123456789", "name": "TTPVHCC"}
+    common = {"gateway_url": "http://gateway.test", "state_dir": ":memory:"}
+    return {**common, "bank": {"port": 0, "accounts": [account]}, **sections}
+
+
+def test_the_page_shows_the_section_of_the_world_file() -> None:
+    assert set(SIGNING_SERVERS) == set(SHOWN)
+    settings = read_world(whole(**SHOWN)).csc
+    assert settings is not None
+    defaults = dict(re.findall(r"^\| `(confirm_s|token_s)` \| (\d+) \|", SECTION, re.MULTILINE))
+    assert {"confirm_s": "0", "token_s": "3600"} == defaults
+    assert (0.0, 3600) == (settings.confirm_s, settings.token_s)
+
+
+@pytest.mark.parametrize("name", ["client_id", "client_secret", "pin"])
+def test_a_setting_that_is_absent_is_named(name: str) -> None:
+    less = {part: value for part, value in SHOWN["csc"].items() if part != name}
+    with pytest.raises(WorldMisconfigured, match=f"csc.{name} must be"):
+        read_world(whole(csc=less))
+
+
+def test_the_page_names_every_person_owner_and_fault() -> None:
+    assert set(PEOPLE) == set(re.findall(r"^\| `([a-z-]+)` \| (?:P-256|RSA)", SECTION, re.MULTILINE))
+    words = set(re.findall(r"`\"?([a-z_]+)\"?`", SECTION)) | set(re.findall(r'"owner":\s"(\w+)"', SECTION))
+    assert set(OWNERS) | set(CscFault) <= words
+
+
+def test_it_stands_on_the_ground_of_its_world() -> None:
+    moment = datetime(2031, 1, 1, tzinfo=UTC)
+    world = World(read_world(whole(**SHOWN)), listen=False, clock=lambda: moment, send=lambda _: None)
+    try:
+        client = world.apps["csc"].test_client()
+        form = {"grant_type": "client_credentials", "client_id": SHOWN["csc"]["client_id"]}
+        form["client_secret"] = SHOWN["csc"]["client_secret"]
+        token = client.post("/oauth2/token", data=form).get_json()["access_token"]
+        told = client.post(
+            "/csc/v2/credentials/info",
+            json={"credentialID": BY_PIN},
+            headers={"Authorization": f"Bearer {token}"},
+        ).get_json()
+    finally:
+        world.stop()
+    certificate = x509.load_der_x509_certificate(base64.b64decode(told["cert"]["certificates"][0]))
+    assert timedelta(minutes=5) == moment - certificate.not_valid_before_utc

@@ -57,6 +57,7 @@ OF_THIS_WORLD = {
         "INVOICE_ISSUED_DATE_INVALID",
         "INVOICE_CERTIFICATE_EXPIRED",
         "INVOICE_ALREADY_CANCELLED",
+        "INVOICE_ORIGINAL_NOT_FOUND",
         "BAD_REQUEST_DATA",
     },
     "misa": {"InvalidInvoiceSeries", "InvoiceDeleted"},
@@ -513,3 +514,54 @@ def test_a_provider_that_is_away_is_unreachable(name: str, started: Callable[[],
     world.stop()
     with pytest.raises(Unreachable):
         adapter(name, url, Door(_Silent(), allow_private=True)).issue(order(), NOW)
+
+
+# --- one in the place of another ----------------------------------------------------------------
+
+PUTS_IN_PLACE = pytest.mark.parametrize("name", ["vnpt", "viettel"])
+
+
+def in_place(side: Side, made: ReceiptOrder, old: IssuedReceipt) -> IssuedReceipt:
+    provider: Any = side.provider
+    issued: IssuedReceipt = provider.replace(made, old, "Hoàn một phần & <lý do>", side.now)
+    return issued
+
+
+@PUTS_IN_PLACE
+def test_a_receipt_takes_the_place_of_another_once(name: str) -> None:
+    side = Side(name)
+    first = side.provider.issue(order(200_000), side.now)
+    second = in_place(side, order(150_000, key="rct_0002_00"), first)
+    assert [("0000001", "replaced"), ("0000002", "issued")] == [
+        (f"{each['number']:07d}", each["state"]) for each in side.book()
+    ]
+    gone, there = side.find(order(200_000)), side.find(order(150_000, key="rct_0002_00"))
+    assert isinstance(gone, IssuedReceipt)
+    assert isinstance(there, IssuedReceipt)
+    assert (Standing.REPLACED, Standing.HOLDS, second.number) == (gone.standing, there.standing, there.number)
+    with pytest.raises(Refused):
+        in_place(side, order(150_000, key="rct_0003_00"), first)
+    with pytest.raises(Refused):
+        side.provider.cancel(first, "Thu sai", side.now)
+    assert 2 == len(side.book())
+
+
+@PUTS_IN_PLACE
+def test_a_receipt_that_nobody_has_is_not_replaced(name: str) -> None:
+    side = Side(name)
+    unknown = replace(Side(name).provider.issue(order(), NOW), key="rct_none_00", number="0000009")
+    with pytest.raises(Refused):
+        in_place(side, order(key="rct_0002_00"), unknown)
+    assert [] == side.book()
+
+
+@PUTS_IN_PLACE
+@pytest.mark.parametrize(("ends_in", "there"), [(107, True), (112, False), (113, True), (114, False)])
+def test_a_replacement_that_is_in_doubt_is_looked_up(name: str, ends_in: int, *, there: bool) -> None:
+    side = Side(name)
+    first, made = side.provider.issue(order(), side.now), order(10_000 + ends_in, key="rct_0002_00")
+    with pytest.raises(OutcomeUnknown):
+        in_place(side, made, first)
+    assert there == isinstance(side.find(made), IssuedReceipt)
+    assert in_place(side, made, first).repeated == there
+    assert ["replaced", "issued"] == [each["state"] for each in side.book()]
