@@ -44,6 +44,7 @@ from gateway.ports.receipts import (
     ReceiptSeries,
     Standing,
 )
+from gateway.ports.scanning import Clean, Infected, Scanner, Unavailable, Verdict
 
 __all__ = [
     "Agency",
@@ -51,6 +52,7 @@ __all__ = [
     "Bill",
     "Billing",
     "Capability",
+    "Clean",
     "Desk",
     "FeeLine",
     "Files",
@@ -58,6 +60,7 @@ __all__ = [
     "HttpDoor",
     "HttpRequest",
     "InboundMessage",
+    "Infected",
     "Inquiring",
     "IssuedReceipt",
     "LegalSeries",
@@ -85,10 +88,13 @@ __all__ = [
     "RefundReport",
     "Refunding",
     "Report",
+    "Scanner",
     "Standing",
     "StartOrder",
     "Started",
     "StatementFormat",
     "Taking",
     "TrackingPage",
+    "Unavailable",
+    "Verdict",
 ]
