@@ -61,6 +61,7 @@ ResolveKey = Callable[[str], PublicKey]
 class Verified:
     """What a verified signature says. `nonce` is empty for a response that has none; `created` is UTC.
 
+    `covered` has the names of the components that it is over.
     `base` and `signature` are what a later proof needs, beside the key: keep them with what was ordered.
     """
 
@@ -69,6 +70,7 @@ class Verified:
     created: datetime
     label: str
     algorithm: str
+    covered: frozenset[str]
     base: bytes = field(repr=False)
     signature: bytes = field(repr=False)
 
@@ -257,6 +259,7 @@ def _verified(
         created=created,
         label=claim.label,
         algorithm=algorithm,
+        covered=frozenset(component.value for component in claim.components if not component.params),
         base=base,
         signature=claim.signature,
     )

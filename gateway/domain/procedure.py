@@ -37,11 +37,12 @@ class Procedure:
 
 @dataclass(frozen=True, slots=True)
 class GivenDocument:
-    """A document of a case: what was announced, and whether its bytes came and agreed."""
+    """A document of a case: what was announced, whether its bytes came and agreed, whether they wait for the scan."""
 
     code: str
     media_type: str
     stored: bool
+    waits: bool = False
 
 
 def missing(
@@ -64,6 +65,14 @@ def missing(
             found.append(Missing(code, f"không nhận loại tệp {document.media_type} / wrong kind of file"))
         elif not document.stored:
             found.append(Missing(code, "chưa tải tệp lên / the file has not been uploaded"))
+        elif document.waits:
+            found.append(
+                Missing(
+                    code,
+                    "tệp đang chờ quét mã độc, hãy nộp lại sau ít phút / "
+                    "the file waits for the virus scan: submit again soon",
+                )
+            )
     return tuple(found)
 
 

@@ -22,6 +22,7 @@ from gateway.ports.money import (
     Taking,
 )
 from gateway.ports.papers import Files, Paper, Press, StatementFormat
+from gateway.ports.parts import Part, Parts
 from gateway.ports.post import (
     OrderAnswer,
     OrderVerdict,
@@ -72,6 +73,8 @@ __all__ = [
     "Paper",
     "ParcelEvent",
     "ParcelOrder",
+    "Part",
+    "Parts",
     "Party",
     "PayForm",
     "Payer",

@@ -13,6 +13,7 @@ from gateway.store.tables.legal import legal_receipts
 from gateway.store.tables.log import checkpoints, leaves, log_tiles, salts
 from gateway.store.tables.payments import attempts, obligations, payments, receipt_series, receipts, refunds
 from gateway.store.tables.providers import provider_health
+from gateway.store.tables.uploads import uploads
 from gateway.store.tables.webhooks import webhook_attempts, webhook_endpoints, webhook_messages
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "statement_lines",
     "statements",
     "track_tries",
+    "uploads",
     "webhook_attempts",
     "webhook_endpoints",
     "webhook_messages",
