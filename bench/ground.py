@@ -134,7 +134,12 @@ def started(ground: Ground, folder: Path, provider_port: int) -> "subprocess.Pop
             env=environment,
             start_new_session=True,
         )
-    _wait(f"{ground.origin}/readyz")
+    try:
+        _wait(f"{ground.origin}/readyz")
+    except SystemExit:
+        gateway.terminate()
+        gateway.wait(10)
+        raise
     return gateway
 
 
@@ -245,7 +250,7 @@ def _free_port() -> int:
 
 
 def _wait(url: str) -> None:
-    for _ in range(300):
+    for _ in range(900):
         try:
             with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own process on loopback
                 return

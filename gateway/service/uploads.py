@@ -6,7 +6,8 @@ in and while the whole is judged; the database is not.
 
 import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -117,9 +118,8 @@ def look(context: Context, link: str, now: datetime) -> Upload:
     reached = min(upload.offset_bytes, context.parts.size_bytes(upload.id))
     if reached < upload.size_bytes:
         return replace(upload, offset_bytes=reached)
-    with context.parts.hold(upload.id) as part:
-        upload = _found(context, link, now)
-        return upload if upload.state == UploadState.STORED else _finish(context, upload, part, now)
+    with _held(context, link, now) as (upload, part):
+        return upload if part is None else _finish(context, upload, part, now)
 
 
 def append_chunk(context: Context, link: str, chunk: Chunk, now: datetime) -> Upload:
@@ -128,22 +128,38 @@ def append_chunk(context: Context, link: str, chunk: Chunk, now: datetime) -> Up
     Raises `NotFound`, `Gone`, `Locked`, `WrongOffset`, `TooLarge`, `ChecksumMismatch`, `Malformed`; and what
     `documents.take` raises, by which the upload is refused for good.
     """
-    upload = _found(context, link, now)
-    with context.parts.hold(upload.id) as part:
-        upload = _found(context, link, now)
-        is_stored = upload.state == UploadState.STORED
-        at = upload.size_bytes if is_stored else min(upload.offset_bytes, part.size_bytes)
+    with _held(context, link, now) as (upload, part):
+        at = upload.size_bytes if part is None else min(upload.offset_bytes, part.size_bytes)
         if chunk.offset_bytes != at:
             raise WrongOffset(f"the upload stands at {at}, the chunk begins at {chunk.offset_bytes}")
         if (chunk.length_bytes or 0) > upload.size_bytes - at:
             raise TooLarge(f"{upload.size_bytes - at} bytes are still to come, not more")
-        if is_stored:
+        if part is None:
             return upload
         part.cut(at)
         reached = _receive(context, upload, part, chunk)
         if reached < upload.size_bytes:
             return replace(upload, offset_bytes=reached)
         return _finish(context, upload, part, context.clock())
+
+
+@contextmanager
+def _held(context: Context, link: str, now: datetime) -> Iterator[tuple[Upload, Part | None]]:
+    """The upload with its part, for one at a time; without a part where its document is stored already.
+
+    Raises `NotFound`, `Gone` and `Locked`.
+    """
+    upload = _found(context, link, now)
+    if upload.state == UploadState.STORED:
+        yield upload, None
+        return
+    with context.parts.hold(upload.id) as part:
+        upload = _found(context, link, now)
+        if upload.state == UploadState.STORED:  # meanwhile: holding it has made an empty part anew
+            part.remove()
+            yield upload, None
+        else:
+            yield upload, part
 
 
 def _receive(context: Context, upload: Upload, part: Part, chunk: Chunk) -> int:
@@ -239,10 +255,8 @@ def _end(
 
 def terminate(context: Context, link: str, now: datetime) -> None:
     """Give it up. Raises `NotFound`, `Gone`, `Locked`, and `Forbidden` for one whose document is stored."""
-    upload = _found(context, link, now)
-    with context.parts.hold(upload.id) as part:
-        upload = _found(context, link, now)
-        if upload.state == UploadState.STORED:
+    with _held(context, link, now) as (upload, part):
+        if part is None:
             raise Forbidden("the document of this upload is stored: it is part of the case")
         with context.engine.begin() as connection:
             _end(connection, upload, UploadState.TERMINATED, now)
