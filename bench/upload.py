@@ -58,13 +58,14 @@ def main(size_bytes: int = SIZE_BYTES) -> int:
         with ground.serving(folder) as server, ground.prepared(server, "bench", folder) as here:
             gateway = ground.started(here, folder, provider_port=9)
             try:
-                return _measure(here, gateway, folder, size_bytes)
+                return measure(here, gateway, folder, size_bytes)
             finally:
                 gateway.terminate()
                 gateway.wait(20)
 
 
-def _measure(here: Ground, gateway: "subprocess.Popen[bytes]", folder: Path, size_bytes: int) -> int:
+def measure(here: Ground, gateway: "subprocess.Popen[bytes]", folder: Path, size_bytes: int) -> int:
+    """One drawing of that size into a gateway that runs; as `main`."""
     for number in range(4):  # each process of the web has loaded what it needs before the clock starts
         small = drawing(folder / f"warm-{number}", 2 * BLOCK_BYTES)
         send(order(here, small), small, 0, small.size_bytes)

@@ -64,10 +64,7 @@ def _look_at_pdf(file: BinaryIO) -> None:
     found = list(_STARTXREF.finditer(tail))
     if not found or b"%%EOF" not in tail[-PDF_END_BYTES:]:
         raise _broken("thiếu phần cuối tệp", "its end is missing")
-    position = int(found[-1][1])
-    if position >= size:
-        raise _broken("bảng tham chiếu nằm ngoài tệp", "its cross-reference lies outside of it")
-    dictionary = _trailer(file, position)
+    dictionary = _trailer(file, int(found[-1][1]))
     plain = _ESCAPED.sub(lambda each: bytes([int(each[1], 16)]), dictionary)
     if _ENCRYPT.search(plain):
         raise Malformed(
