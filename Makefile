@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: tools setup demo up bench bench-signing bench-growth test format lint types imports generated tests contract-table shows-tools mutation docs pictures lock
+.PHONY: tools setup demo up bench bench-cases bench-signing bench-growth test format lint types imports generated tests contract-table shows-tools mutation docs pictures lock
 
 # tools of Debian that some tests hold our work against; without one its tests are skipped, but in CI
 tools:
@@ -32,6 +32,10 @@ bench-signing: $(STAMP)
 
 bench-growth: $(STAMP)
 	$(BIN)/python -m bench growth --rows 10000000
+
+# a drawing of 2 GB over a line that is cut three times: 6 GB in the temporary folder
+bench-cases: $(STAMP)
+	$(BIN)/python -m bench upload
 
 test: format lint types imports generated tests
 

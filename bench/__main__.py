@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from bench import callback, create, footprint, growth, receipts, signing
+from bench import callback, create, footprint, growth, receipts, signing, upload
 
 ROWS = 200_000
 SHORT: Mapping[str, Callable[[], int]] = {
@@ -22,13 +22,23 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m bench", description="Measure, beside a limit of the same run."
     )
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"{', '.join(SHORT)}; or growth, which is long"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"{', '.join(SHORT)}; upload, which takes 6 GB of the temporary folder; or growth, which is long",
     )
     parser.add_argument(
         "--rows", type=int, default=ROWS, help="growth: stored payments of the largest database"
     )
+    parser.add_argument(
+        "--mb", type=int, default=upload.SIZE_BYTES // upload.MB, help="upload: megabytes of the drawing"
+    )
     given = parser.parse_args(arguments)
-    benches: dict[str, Callable[[], int]] = {**SHORT, "growth": partial(growth.main, given.rows)}
+    benches: dict[str, Callable[[], int]] = {
+        **SHORT,
+        "growth": partial(growth.main, given.rows),
+        "upload": partial(upload.main, given.mb * upload.MB),
+    }
     unknown = [name for name in given.names if name not in benches]
     if unknown:
         parser.error(f"no bench is called {unknown[0]}; there are: {', '.join(benches)}")

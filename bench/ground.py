@@ -28,7 +28,7 @@ from signing.keys import Kind, PrivateKey, generate
 
 AGENCY = "H28"
 KEYID = "bench"
-SCOPES = ("payments:write", "read")
+SCOPES = ("cases:write", "payments:write", "read")
 TMN_CODE, SECRET = "C4BENCH1", "bench-secret-of-no-value"
 AMOUNT_VND = 200_000
 FEES = [{"kind": "le_phi", "code": "LP1", "name": "Lệ phí", "amount_vnd": AMOUNT_VND}]
@@ -115,17 +115,32 @@ def prepared(server: Embedded, database: str, folder: Path) -> Iterator[Ground]:
 def opened(ground: Ground, folder: Path) -> Iterator[Ground]:
     """The same with its gateway, which has VNPAY and, answering in no time, the national platform."""
     with provider.running() as provider_port:
-        environment = {**environ, **_settings(ground, folder, provider_port)}
-        with (folder / "serve.log").open("ab") as log:
-            gateway = subprocess.Popen(
-                [sys.executable, "-m", "gateway", "serve"], stdout=log, stderr=log, env=environment
-            )
+        gateway = started(ground, folder, provider_port)
         try:
-            _wait(f"{ground.origin}/readyz")
             yield ground
         finally:
             gateway.terminate()
             gateway.wait(10)
+
+
+def started(ground: Ground, folder: Path, provider_port: int) -> "subprocess.Popen[bytes]":
+    """The gateway as a process that answers, in a session of its own."""
+    environment = {**environ, **_settings(ground, folder, provider_port)}
+    with (folder / "serve.log").open("ab") as log:
+        gateway = subprocess.Popen(
+            [sys.executable, "-m", "gateway", "serve"],
+            stdout=log,
+            stderr=log,
+            env=environment,
+            start_new_session=True,
+        )
+    try:
+        _wait(f"{ground.origin}/readyz")
+    except SystemExit:
+        gateway.terminate()
+        gateway.wait(10)
+        raise
+    return gateway
 
 
 @contextmanager
@@ -235,7 +250,7 @@ def _free_port() -> int:
 
 
 def _wait(url: str) -> None:
-    for _ in range(300):
+    for _ in range(900):
         try:
             with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own process on loopback
                 return

@@ -98,6 +98,17 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(1_000_000, description="Largest body of a request, uploads apart.")
     max_document_bytes: int = Field(20_000_000, description="Largest document or result that is uploaded.")
+    max_upload_bytes: int = Field(
+        2 * 2**30, ge=1, description="Largest document that is uploaded in parts (tus), as drawings are."
+    )
+    upload_life_s: int = Field(
+        86_400, ge=60, description="Seconds after which an upload in parts that is not complete is removed."
+    )
+    clamd_url: str = Field(
+        "",
+        description="ClamAV's daemon, which scans documents: tcp://host:port or unix:///path. Empty: none is scanned. "
+        "Its StreamMaxLength has to be as large as the largest document.",
+    )
     query_delays_s: list[int] = Field(
         default=[15, 60, 300, 900, 3600] + [3600] * 71,
         description="When a payment that is not known is asked about: seconds after the time before.",

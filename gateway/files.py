@@ -7,7 +7,9 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
+from gateway.disk import put_beside
 from gateway.domain.errors import NotFound
 
 
@@ -31,6 +33,17 @@ class FolderFiles:
             os.fsync(file.fileno())
         Path(temporary).replace(path)
         return sha256
+
+    def adopt(self, path: Path, sha256: str) -> None:
+        """Keep the file at `path`, whose SHA-256 that is; `path` stays."""
+        put_beside(path, self._path(sha256))
+
+    def open(self, sha256: str) -> BinaryIO:
+        """The file, to be read as a stream and closed. Raises `NotFound`."""
+        try:
+            return self._path(sha256).open("rb")
+        except FileNotFoundError:
+            raise NotFound("the file is not in the store") from None
 
     def get(self, sha256: str) -> bytes:
         """The bytes. Raises `NotFound`."""

@@ -21,6 +21,7 @@ from gateway.service import (
     behind,
     case_papers,
     deliveries,
+    documents,
     legal_receipts,
     parcel_feed,
     payments,
@@ -30,8 +31,10 @@ from gateway.service import (
     receipts,
     refund_sending,
     reports,
+    scans,
     sealing,
     tracking,
+    uploads,
     webhooks,
 )
 from gateway.service.context import Context
@@ -83,6 +86,7 @@ def register(app: procrastinate.App, context: Context) -> None:
     retry = PublishedDelays(context)
     _money(app, context, retry)
     _papers(app, context, retry)
+    _documents(app, context, retry)
 
     @app.task(name="send_webhook", retry=retry)
     def send_webhook(message_id: str, round: int) -> None:  # noqa: A002 - the name in the job's arguments
@@ -138,6 +142,12 @@ def _papers(app: procrastinate.App, context: Context, retry: procrastinate.BaseR
     @app.task(name=legal_receipts.TASK, retry=retry)
     def issue_legal_receipt(legal_id: str, round: int) -> None:  # noqa: A002 - as above
         legal_receipts.work(context, legal_id, round, context.clock())
+
+
+def _documents(app: procrastinate.App, context: Context, retry: procrastinate.BaseRetryStrategy) -> None:
+    @app.task(name=documents.SCAN_TASK, retry=retry)
+    def scan_document(case_code: str, code: str, round: int) -> None:  # noqa: A002 - as above
+        scans.scan(context, case_code, code, round, context.clock())
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +249,7 @@ def _cleaning(context: Context) -> Callable[[], bool]:
         receipt_summary.remind(context, context.clock())
         tracking.forget_tries(context, context.clock())
         payments.call_in_overdue(context, context.clock())
+        uploads.forget_expired(context, context.clock())
         return False
 
     return turn

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any
 
 from apiflask import APIFlask
@@ -17,13 +18,16 @@ from sqlalchemy import Engine
 
 from adapters.statements import mt940
 from gateway import calendars, figures, log, partners, procedures
+from gateway.clamd import Clamd
 from gateway.config import Settings
 from gateway.domain import routing as routing_rules
 from gateway.domain.procedure import Procedure
 from gateway.files import FolderFiles
 from gateway.http import PLAIN_TOO, Door, Exchange, refuse_private
+from gateway.inspection import inspect
 from gateway.notary import open_notary
 from gateway.papers import Papers, look_at_signature
+from gateway.parts import FolderParts
 from gateway.service import routing
 from gateway.service.context import Context, Schedules
 from gateway.store import embedded
@@ -110,6 +114,11 @@ def open_house(
         procedures=_procedures(settings.procedures_dir, now().date()),
         calendar=calendars.read(_data("calendar.json")),
         files=FolderFiles(settings.var_dir / "files"),
+        parts=FolderParts(settings.var_dir / "uploads"),
+        inspect=inspect,
+        scanner=Clamd(settings.clamd_url) if settings.clamd_url else None,
+        max_upload_bytes=settings.max_upload_bytes,
+        upload_life=timedelta(seconds=settings.upload_life_s),
         press=papers.press,
         look_at_signature=lambda pdf: look_at_signature(pdf, now()),
         check_address=refuse_private if settings.live else lambda _: None,
@@ -205,6 +214,7 @@ def make_app(opened: House) -> APIFlask:
             paper_root=opened.papers.root().public_bytes(Encoding.PEM),
             max_body_bytes=settings.max_body_bytes,
             max_document_bytes=settings.max_document_bytes,
+            upload_slots=BoundedSemaphore(max(1, settings.web_threads // 2)),
             is_ready=lambda: figures.why_not_ready(opened.engine),
             scrape=figures.scraper(opened.engine, _called(opened.context)),
             links=settings.links,

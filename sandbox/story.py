@@ -17,6 +17,7 @@ import requests
 from sandbox.agency import Agency
 from sandbox.citizen import Citizen
 from sandbox.config import load_world
+from sandbox.dvcqg_asks import pdf
 from sandbox.errors import CitizenLost, Untrusted
 from sandbox.papers import check_jws, check_pdf
 from sandbox.patience import PATIENCE_S, PAUSE_S, patiently
@@ -62,9 +63,9 @@ class Story:
 
     def submitted(self, name: str, reduction: str | None) -> Iterator[Step]:
         """Register, upload, submit; the submission receipt is kept."""
-        papers = {"to-khai": b"%PDF-1.4 to khai " + self.run.encode(), "giay-to-tuy-than": b"%PDF-1.4 cccd"}
+        papers = {"to-khai": pdf((f"to khai {self.run}",)), "giay-to-tuy-than": pdf(("cccd",))}
         if reduction is not None:
-            papers["giay-to-giam-phi"] = b"%PDF-1.4 the sinh vien"
+            papers["giay-to-giam-phi"] = pdf(("the sinh vien",))
         case = self._post("/v1/cases", _case(f"{self.run}-{name}", papers, reduction))
         code = case["case_code"]
         for document, content in papers.items():

@@ -61,6 +61,7 @@ ResolveKey = Callable[[str], PublicKey]
 class Verified:
     """What a verified signature says. `nonce` is empty for a response that has none; `created` is UTC.
 
+    `covered` has the names of the components that it is over.
     `base` and `signature` are what a later proof needs, beside the key: keep them with what was ordered.
     """
 
@@ -69,6 +70,7 @@ class Verified:
     created: datetime
     label: str
     algorithm: str
+    covered: frozenset[str]
     base: bytes = field(repr=False)
     signature: bytes = field(repr=False)
 
@@ -96,18 +98,20 @@ def sign_request(
     keyid: str,
     created: datetime,
     nonce: str,
+    also: tuple[str, ...] = (),
 ) -> dict[str, str]:
     """The headers to add: `Signature-Input`, `Signature` and, with a body, `Content-Digest`.
 
     `url` is absolute and percent-encoded as it goes over the wire. `headers` must have Content-Type when
-    there is a body. Raises `Malformed` for what cannot be signed; `ForbiddenAlgorithm` as `kind_of`.
+    there is a body, and the fields that are to be covered `also`. Raises `Malformed` for what cannot be
+    signed; `ForbiddenAlgorithm` as `kind_of`.
     """
     if not 1 <= len(nonce) <= MAX_NONCE_CHARS:
         raise Malformed(f"A nonce has 1 to {MAX_NONCE_CHARS} characters")
     parameters: Parameters = {"created": int(created.timestamp()), "keyid": keyid, "nonce": nonce}
     added = _digest_header(body)
     request = Request(method, url, _signed_fields(headers, added))
-    components = (*_REQUEST, *(_BODY if body else ()))
+    components = (*_REQUEST, *(_BODY if body else ()), *(Component.of(name) for name in also))
     return added | _signature_headers(request, components, parameters=parameters, key=key)
 
 
@@ -257,6 +261,7 @@ def _verified(
         created=created,
         label=claim.label,
         algorithm=algorithm,
+        covered=frozenset(component.value for component in claim.components if not component.params),
         base=base,
         signature=claim.signature,
     )

@@ -9,7 +9,7 @@ from importlib import resources
 from gateway.cli.pictures import Moves, moves_of, picture
 from gateway.cli.variables import MADE, settings_text
 from gateway.domain import case, delivery, payment, refund
-from gateway.web.problems import HTTP_PROBLEMS, PROBLEMS, Problem
+from gateway.web.problems import HTTP_PROBLEMS, PROBLEMS, UPLOAD_PROBLEMS, Problem
 
 
 def files(openapi: str) -> Mapping[str, str]:
@@ -164,7 +164,9 @@ def paragraphs() -> Mapping[str, Paragraph]:
 
 def known_problems() -> tuple[Problem, ...]:
     """Each problem once, by its code."""
-    found = {each.code: each for each in [*HTTP_PROBLEMS.values(), *PROBLEMS.values()]}
+    found = {
+        each.code: each for each in [*HTTP_PROBLEMS.values(), *PROBLEMS.values(), *UPLOAD_PROBLEMS.values()]
+    }
     return tuple(found[code] for code in sorted(found))
 
 

@@ -4,13 +4,20 @@ GatewayError
 ├── InputError               what reached us cannot be believed or read; nothing was changed
 │   ├── Malformed            not of the format that the protocol or the contract names
 │   ├── BadSignature         the proof of origin does not hold
-│   └── ForeignPartner       genuine, but meant for another partner
+│   ├── ForeignPartner       genuine, but meant for another partner
+│   ├── TooLarge             more than is taken
+│   ├── Harmful              the virus scan found something in it
+│   ├── ChecksumMismatch     a chunk of an upload is not the one that was sent
+│   └── UnsupportedVersion   of a protocol that has versions, one that is not spoken here
 ├── StateError               well formed, but not possible now
 │   ├── NotFound             no such thing, or not the caller's
 │   ├── ReferenceConflict    the business key is known with other content
 │   ├── Forbidden            the table of states has no such move, or the caller no such right
+│   │   └── WrongOffset      a chunk of an upload begins elsewhere than the last one ended
 │   ├── Incomplete           something must be given first; `missing` names each thing
-│   └── PreconditionFailed   the caller's picture of the thing is out of date
+│   ├── PreconditionFailed   the caller's picture of the thing is out of date
+│   ├── Locked               somebody else is at it now
+│   └── Gone                 it was there, and ended
 ├── TransportError           a call to the outside did not end in an answer that we can use
 │   ├── Unreachable          nothing left us: may be tried again
 │   └── OutcomeUnknown       something left us: may only be asked about, by our own reference
@@ -42,6 +49,22 @@ class ForeignPartner(InputError):  # noqa: N818 - as above
     """Genuine, but meant for another partner."""
 
 
+class TooLarge(InputError):  # noqa: N818 - as above
+    """More than is taken."""
+
+
+class Harmful(InputError):  # noqa: N818 - as above
+    """The virus scan found something in it."""
+
+
+class ChecksumMismatch(InputError):  # noqa: N818 - as above
+    """A chunk of an upload is not the one that was sent."""
+
+
+class UnsupportedVersion(InputError):  # noqa: N818 - as above
+    """Of a protocol that has versions, one that is not spoken here."""
+
+
 class StateError(GatewayError):
     """Well formed, but not possible now."""
 
@@ -56,6 +79,18 @@ class ReferenceConflict(StateError):  # noqa: N818 - as above
 
 class Forbidden(StateError):  # noqa: N818 - as above
     """The table of states has no such move, or the caller no such right."""
+
+
+class WrongOffset(Forbidden):
+    """A chunk of an upload begins elsewhere than the last one ended."""
+
+
+class Locked(StateError):  # noqa: N818 - as above
+    """Somebody else is at it now."""
+
+
+class Gone(StateError):  # noqa: N818 - as above
+    """It was there, and ended; the sentence says how."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,11 +133,12 @@ class Procedure:
 
 @dataclass(frozen=True, slots=True)
 class GivenDocument:
-    """A document of a case: what was announced, and whether its bytes came and agreed."""
+    """A document of a case: what was announced, whether its bytes came and agreed, whether they wait for the scan."""
 
     code: str
     media_type: str
     stored: bool
+    waits: bool = False
 
 
 def missing(
@@ -183,6 +184,12 @@ def _documents_missing(
             yield Missing(code, f"không nhận loại tệp {document.media_type} / wrong kind of file")
         elif not document.stored:
             yield Missing(code, "chưa tải tệp lên / the file has not been uploaded")
+        elif document.waits:
+            yield Missing(
+                code,
+                "tệp đang chờ quét mã độc, hãy nộp lại sau ít phút / "
+                "the file waits for the virus scan: submit again soon",
+            )
 
 
 def _is_needed(required: RequiredDocument, reduction: str | None, answers: Mapping[str, object]) -> bool:

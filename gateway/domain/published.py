@@ -12,6 +12,8 @@ PUBLISHED = frozenset(
         "case.stopped",
         "case.result_ready",
         "case.result_delivered",
+        "case.document_refused",
+        "case.document_scanned",
         "case.fees_changed",
         "case.extended",
         "payment.created",

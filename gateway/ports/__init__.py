@@ -36,6 +36,7 @@ from gateway.ports.money import (
     Taking,
 )
 from gateway.ports.papers import Completed, Files, Paper, Press, StatementFormat
+from gateway.ports.parts import Part, Parts
 from gateway.ports.post import (
     OrderAnswer,
     OrderVerdict,
@@ -59,6 +60,7 @@ from gateway.ports.receipts import (
     Replacing,
     Standing,
 )
+from gateway.ports.scanning import Clean, Infected, Scanner, Unavailable, Verdict
 
 __all__ = [
     "CLOSES_AT",
@@ -72,6 +74,7 @@ __all__ = [
     "CasePortal",
     "CaseRecord",
     "CaseStep",
+    "Clean",
     "Completed",
     "Desk",
     "FeeLine",
@@ -80,6 +83,7 @@ __all__ = [
     "HttpDoor",
     "HttpRequest",
     "InboundMessage",
+    "Infected",
     "Inquiring",
     "IssuedReceipt",
     "KnownCase",
@@ -94,6 +98,8 @@ __all__ = [
     "Paper",
     "ParcelEvent",
     "ParcelOrder",
+    "Part",
+    "Parts",
     "Party",
     "PayForm",
     "Payer",
@@ -111,6 +117,7 @@ __all__ = [
     "Refunding",
     "Replacing",
     "Report",
+    "Scanner",
     "Standing",
     "StartOrder",
     "Started",
@@ -119,5 +126,7 @@ __all__ = [
     "SyncVerdict",
     "Taking",
     "TrackingPage",
+    "Unavailable",
     "UnknownCase",
+    "Verdict",
 ]

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from pathlib import Path
+from typing import BinaryIO, Protocol
 
 from gateway.domain.form import Form
 from gateway.domain.receipt import ReceiptFacts
@@ -52,8 +53,16 @@ class Files(Protocol):
 
     def put(self, content: bytes) -> str: ...
 
+    def adopt(self, path: Path, sha256: str) -> None:
+        """Keep the file at `path`, whose SHA-256 that is; `path` stays."""
+
     def get(self, sha256: str) -> bytes:
         """Raises `NotFound`."""
+        ...
+
+    def open(self, sha256: str) -> BinaryIO:
+        """The file, to be read as a stream and closed. Raises `NotFound`."""
+        ...
 
 
 class StatementFormat(Protocol):

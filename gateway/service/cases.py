@@ -1,4 +1,4 @@
-"""Cases: register, take documents in, submit, and what the agency decides."""
+"""Cases: register, submit, and what the agency decides. Documents are taken in by `documents`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ from gateway.domain.codes import format_case_code, parse_case_code
 from gateway.domain.errors import Forbidden, Incomplete, Malformed, NotFound, ReferenceConflict
 from gateway.domain.machine import step
 from gateway.domain.procedure import GivenDocument, Procedure
+from gateway.domain.upload import Scan
 from gateway.service import sealed
 from gateway.service.case_moves import VIETNAM, Caller, Told, advance, append, fee_paid, hand_over, print_of
 from gateway.service.context import Context
@@ -33,7 +34,6 @@ __all__ = [
     "find_procedure",
     "hand_over",
     "register",
-    "store_document",
     "submit",
     "transition",
 ]
@@ -157,27 +157,6 @@ def find(context: Context, caller: Caller, case_code: str) -> store.Case:
     return found
 
 
-def store_document(
-    context: Context, caller: Caller, case_code: str, code: str, content: bytes, now: datetime
-) -> store.Document:
-    """Take the bytes of an announced document. Raises `NotFound`, `Malformed` (size, digest), `Forbidden`."""
-    with context.engine.begin() as connection:
-        case = store.find(connection, case_code, caller.portal_id, lock=True)
-        announced = {each.code: each for each in store.documents(connection, case_code)} if case else {}
-        if case is None or code not in announced:
-            raise NotFound("no such document was announced with this case")
-        if case.state not in {CaseState.DRAFT, CaseState.SUPPLEMENT_REQUIRED}:
-            raise Forbidden("documents are taken before submission, or when a supplement is asked for")
-        document = announced[code]
-        if len(content) != document.size_bytes:
-            raise Malformed(f"{document.size_bytes} bytes were announced, {len(content)} came")
-        if context.files.put(content) != document.sha256:
-            raise Malformed("the SHA-256 of what came is not the one that was announced")
-        if store.mark_stored(connection, case_code, code, now):
-            append(connection, case, caller, "case.document_stored", now, data={"document": code})
-    return document
-
-
 def submit(context: Context, caller: Caller, case_code: str, now: datetime) -> store.Case:
     """Hand the case in; idempotent. Raises `NotFound` and `Incomplete`, which names each missing thing."""
     with context.engine.begin() as connection:
@@ -188,7 +167,10 @@ def submit(context: Context, caller: Caller, case_code: str, now: datetime) -> s
             return case
         step(TABLE, CaseState(case.state), CaseEvent.SUBMIT)
         documents = store.documents(connection, case_code)
-        given = [GivenDocument(each.code, each.media_type, each.stored_at is not None) for each in documents]
+        given = [
+            GivenDocument(each.code, each.media_type, each.stored_at is not None, each.scan == Scan.PENDING)
+            for each in documents
+        ]
         lacking = procedure.missing(context.procedures[case.procedure_code], given, case.reduction)
         if lacking:
             raise Incomplete("hồ sơ chưa đầy đủ / the case is not complete", lacking)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO
 
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
@@ -18,10 +18,12 @@ from gateway.ports import (
     CasePortal,
     Files,
     HttpDoor,
+    Parts,
     PaymentProvider,
     PostalOperator,
     Press,
     ReceiptProvider,
+    Scanner,
     StatementFormat,
 )
 from gateway.store.reports import Told
@@ -76,6 +78,13 @@ class Context:
     procedures: Mapping[str, Procedure]
     calendar: Calendar
     files: Files
+    parts: Parts
+    inspect: Callable[[BinaryIO, str], None]
+    """Raises `Malformed` unless a file is of the media type, whole, open to be read, and within the limits."""
+    scanner: Scanner | None
+    """The virus scan; None where none is set up."""
+    max_upload_bytes: int
+    upload_life: timedelta
     press: Callable[[], Press]
     look_at_signature: Callable[[bytes], str]
     """Of a PDF: `intact`, `none`, `broken`, or `unknown` where it cannot be read."""

@@ -199,6 +199,7 @@ def _document(each: Document) -> dict[str, Any]:
         "size_bytes": each.size_bytes,
         "sha256": each.sha256,
         "stored_at": moment(each.stored_at),
+        "scan": each.scan if each.stored_at is not None else None,
     }
 
 

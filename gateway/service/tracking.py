@@ -45,6 +45,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "case.stopped": ("Dừng xử lý hồ sơ", "The case was stopped"),
     "case.result_ready": ("Đã có kết quả", "The result is ready"),
     "case.result_delivered": ("Đã trả kết quả", "The result was handed over"),
+    "case.document_refused": (
+        "Một giấy tờ tải lên không được nhận",
+        "A document that was uploaded was not taken",
+    ),
+    "case.document_scanned": ("Một giấy tờ đã được quét mã độc", "A document was scanned for harmful code"),
     "payment.created": ("Có khoản phí, lệ phí cần nộp", "There is a fee to pay"),
     "payment.succeeded": ("Đã nhận được tiền", "The money was received"),
     "payment.failed": ("Một lần thanh toán không thành công", "A try to pay did not succeed"),

@@ -15,12 +15,14 @@ from gateway.local_settings import BASE, environment
 from gateway.local_world import GATEWAY, make_agencies, make_world
 from gateway.service import cases
 from gateway.service.cases import Caller
+from gateway.service.documents import store_document
 from gateway.simulation.clock import Clock, draws
 from gateway.simulation.wire import Wire
 from gateway.store import embedded, migrate, portals
 from gateway.store.engine import make_engine
 from gateway.wiring import House, make_app, open_house
 from sandbox.config import SERVERS, read_world
+from sandbox.dvcqg_asks import pdf
 from sandbox.state import MEMORY, Ground
 from sandbox.world import World
 
@@ -28,7 +30,7 @@ TEMPLATE = "simulated"
 INTERVAL_S = 300.0
 """Between two tries of a provider's message, as VNPAY's documentation has it."""
 PROCEDURE = "2.000488"
-PAPERS = {"to-khai": b"%PDF-1.4 to khai", "giay-to-tuy-than": b"%PDF-1.4 giay to"}
+PAPERS = {"to-khai": pdf(("to khai",)), "giay-to-tuy-than": pdf(("giay to",))}
 PERSON = {"name": "Nguyễn Văn A", "id_kind": "cccd", "id_number": "017099000001", "phone": "0912345678"}
 
 
@@ -71,7 +73,7 @@ class Place:
         wanted = {"reference": f"case-{self.cases}", "procedure_code": PROCEDURE, "applicant": PERSON}
         made, _ = cases.register(context, caller, {**wanted, "documents": documents, "answers": {}}, now)
         for code, content in PAPERS.items():
-            cases.store_document(context, caller, made.case_code, code, content, now)
+            store_document(context, caller, made.case_code, code, content, now)
         cases.submit(context, caller, made.case_code, now)
         return made.case_code
 

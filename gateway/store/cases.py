@@ -47,6 +47,7 @@ class Document:
     size_bytes: int
     sha256: str
     stored_at: datetime | None
+    scan: str
 
 
 _COLUMNS = [cases.c[name] for name in Case.__slots__]
@@ -167,7 +168,9 @@ def documents(connection: Connection, case_code: str, role: str = "submitted") -
     return [Document(**row) for row in connection.execute(query).mappings()]
 
 
-def mark_stored(connection: Connection, case_code: str, code: str, now: datetime) -> bool:
+def mark_stored(
+    connection: Connection, case_code: str, code: str, now: datetime, *, scan: str = "not_scanned"
+) -> bool:
     """The bytes of a document came and agreed; False when they had come before."""
     done = connection.execute(
         update(case_documents)
@@ -177,9 +180,33 @@ def mark_stored(connection: Connection, case_code: str, code: str, now: datetime
             case_documents.c.role == "submitted",
             case_documents.c.stored_at.is_(None),
         )
-        .values(stored_at=now)
+        .values(stored_at=now, scan=scan)
     )
     return done.rowcount == 1
+
+
+def end_scan(connection: Connection, case_code: str, code: str, scan: str) -> bool:
+    """The verdict on a document that waited for it; what is infected is stored no longer. False when none waited."""
+    values: dict[str, object] = {"scan": scan}
+    if scan == "infected":
+        values["stored_at"] = None
+    done = connection.execute(
+        update(case_documents)
+        .where(
+            case_documents.c.case_code == case_code,
+            case_documents.c.code == code,
+            case_documents.c.role == "submitted",
+            case_documents.c.scan == "pending",
+        )
+        .values(**values)
+    )
+    return done.rowcount == 1
+
+
+def waits_for_scan(connection: Connection, sha256: str) -> bool:
+    """Whether a document with this content waits for the scan."""
+    query = select(func.count()).where(case_documents.c.sha256 == sha256, case_documents.c.scan == "pending")
+    return int(connection.execute(query).scalar_one()) > 0
 
 
 def paid_and_owed(connection: Connection, case_code: str) -> tuple[int, int]:

@@ -16,6 +16,8 @@ KEPT_HEADERS = frozenset(
         "repr-digest",
         "signature",
         "signature-input",
+        "upload-length",
+        "upload-metadata",
         "user-agent",
         "x-forwarded-for",
         "access-control-request-method",

@@ -11,7 +11,7 @@ from flask import Response, g, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from gateway.web import auth, described, pay, plain, problems, proof_log, track, verify
-from gateway.web.api import cases, catalogue, deliveries, payments, refunds, webhooks
+from gateway.web.api import cases, catalogue, deliveries, payments, refunds, uploads, webhooks
 from gateway.web.callbacks import Callbacks
 from gateway.web.context import Web, rule, web
 from gateway.web.strict_json import StrictJson, StrictRequest
@@ -27,7 +27,7 @@ POLICY = (
     "base-uri 'none'; frame-ancestors 'none'"
 )
 """Of a page that has no script; one that has says so itself."""
-API = (catalogue, cases, payments, refunds, deliveries, webhooks)
+API = (catalogue, cases, uploads, payments, refunds, deliveries, webhooks)
 SIGNED_BLUEPRINTS = frozenset(module.blueprint.name for module in API)
 
 
@@ -47,6 +47,7 @@ def create_app(given: Web) -> APIFlask:
     app.after_request(_close)
     for module in API:
         app.register_blueprint(module.blueprint)
+    app.register_blueprint(uploads.links)
     app.register_blueprint(plain.blueprint)
     app.register_blueprint(pay.blueprint)
     app.register_blueprint(track.blueprint)
@@ -75,6 +76,8 @@ def _open() -> None:
         raise BadRequest("a zero byte is part of no path and no header")
     if not is_callback and b"\x00" in unquote_to_bytes(request.query_string):
         raise BadRequest("a zero byte is part of no query")
+    if request.blueprint == uploads.links.name:
+        return  # a chunk is read as it comes, and nothing else has a body there
     is_upload = request.method == "PUT" and bool(set(UPLOADS) & set(request.path.split("/")))
     limit = web().max_document_bytes if is_upload else web().max_body_bytes
     # one byte more than the limit is read: a body in chunks that reaches a limit is cut there without a word

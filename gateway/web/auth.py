@@ -69,6 +69,7 @@ def authenticate() -> None:
     g.caller = Caller(credential.portal_id, credential.agency_code, ordered.cause_of(kept, came))
     g.scopes = frozenset(credential.scopes)
     g.signature_label = verified.label
+    g.signature_covers = verified.covered
 
 
 def caller(scope: str) -> Caller:

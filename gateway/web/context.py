@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 
 from flask import current_app, request
 from werkzeug.exceptions import UnsupportedMediaType
@@ -25,6 +26,8 @@ class Web:
     paper_root: bytes
     max_body_bytes: int
     max_document_bytes: int
+    upload_slots: BoundedSemaphore
+    """One for each chunk that may be under way in this process: the other threads are for whoever pays."""
     is_ready: Callable[[], str | None]
     scrape: Callable[[], bytes]
     links: Mapping[str, str]

@@ -74,6 +74,24 @@ QUERIES: Mapping[str, tuple[dict[str, Any], ...]] = {
 }
 """What can be asked for in the query of a GET, by path."""
 
+
+def _header(name: str, says: str) -> dict[str, Any]:
+    return {"in": "header", "name": name, "required": True, "description": says, "schema": {"type": "string"}}
+
+
+HEADERS: Mapping[tuple[str, str], tuple[dict[str, Any], ...]] = {
+    ("post", "/v1/uploads"): (
+        _header("Tus-Resumable", "`1.0.0`"),
+        _header("Upload-Length", "The announced size of the document in bytes."),
+        _header(
+            "Upload-Metadata",
+            "`case_code` and `document_code`, each with its value in Base64. The signature covers this header and "
+            "`Upload-Length`.",
+        ),
+    ),
+}
+"""What an operation is told by headers of its own."""
+
 OFTEN = (401, 403)
 MAY_HAVE_A_BODY = (413, 415)
 WITH_JSON = (400, 422)
@@ -85,6 +103,7 @@ MORE: Mapping[tuple[str, str], tuple[int, ...]] = {
     ("post", "/v1/cases/{case_code}/extensions"): (409,),
     ("put", "/v1/cases/{case_code}/documents/{document_code}"): (409,),
     ("put", "/v1/cases/{case_code}/result"): (409,),
+    ("post", "/v1/uploads"): (400, 404, 409, 412, 422),
     ("post", "/v1/payments"): (404, 409),
     ("get", "/v1/payments"): (422,),
     ("post", "/v1/payments/{payment_id}/cancel"): (409,),
@@ -120,6 +139,8 @@ def _describe(method: str, path: str, operation: dict[str, Any]) -> None:
         str(status): _problems(status) for status in sorted(set(_statuses(method, path, operation)))
     }
     operation["responses"] = responses
+    if (method, path) in HEADERS:
+        operation["parameters"] = [*operation.get("parameters", ()), *HEADERS[method, path]]
     if method == "get" and path in QUERIES:
         operation["parameters"] = [*operation.get("parameters", ()), *QUERIES[path]]
 

@@ -9,7 +9,7 @@ from gateway.domain.errors import NotFound
 from gateway.ports import Capability
 from gateway.service import inquiries, reports
 from gateway.web.context import message, web
-from gateway.web.problems import HTTP_PROBLEMS, PROBLEMS
+from gateway.web.problems import HTTP_PROBLEMS, PROBLEMS, UPLOAD_PROBLEMS
 
 blueprint = APIBlueprint("plain", __name__, enable_openapi=False)
 
@@ -80,5 +80,7 @@ def paper_root() -> Response:
 @blueprint.get("/docs/errors")
 def errors() -> str:
     """What each problem means, in two languages."""
-    known = {each.code: each for each in [*HTTP_PROBLEMS.values(), *PROBLEMS.values()]}
+    known = {
+        each.code: each for each in [*HTTP_PROBLEMS.values(), *PROBLEMS.values(), *UPLOAD_PROBLEMS.values()]
+    }
     return render_template("errors.html", problems=sorted(known.values(), key=lambda each: each.code))

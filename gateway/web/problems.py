@@ -14,10 +14,14 @@ from werkzeug.exceptions import HTTPException
 
 from gateway.domain.errors import (
     BadSignature,
+    ChecksumMismatch,
     Forbidden,
     ForeignPartner,
     GatewayError,
+    Gone,
+    Harmful,
     Incomplete,
+    Locked,
     Malformed,
     Misconfigured,
     NotFound,
@@ -25,8 +29,10 @@ from gateway.domain.errors import (
     PreconditionFailed,
     ReferenceConflict,
     Refused,
+    TooLarge,
     Unreachable,
     Unsupported,
+    UnsupportedVersion,
 )
 from gateway.web.context import rule
 
@@ -49,7 +55,7 @@ class Problem:
     title_vi: str
 
 
-PROBLEMS: Mapping[type[GatewayError], Problem] = {
+PROBLEMS: dict[type[GatewayError], Problem] = {
     Malformed: Problem(422, "malformed", "The content is not as agreed", "Nội dung không đúng quy định"),
     BadSignature: Problem(
         401, "bad_signature", "The proof of origin does not hold", "Chữ ký số không hợp lệ"
@@ -66,6 +72,8 @@ PROBLEMS: Mapping[type[GatewayError], Problem] = {
     ),
     Forbidden: Problem(409, "not_possible_now", "Not possible in this state", "Chưa thực hiện được lúc này"),
     Incomplete: Problem(422, "incomplete", "Something is missing", "Hồ sơ chưa đầy đủ"),
+    TooLarge: Problem(413, "too_large", "The body is too large", "Nội dung quá lớn"),
+    Harmful: Problem(422, "harmful", "The file may hold harmful code", "Tệp có thể chứa mã độc"),
     PreconditionFailed: Problem(412, "precondition_failed", "Your picture is out of date", "Dữ liệu đã cũ"),
     Unreachable: Problem(503, "unreachable", "The other side cannot be reached", "Chưa kết nối được đối tác"),
     OutcomeUnknown: Problem(
@@ -76,13 +84,25 @@ PROBLEMS: Mapping[type[GatewayError], Problem] = {
     Misconfigured: Problem(500, "misconfigured", "A setting is wrong", "Cấu hình sai"),
 }
 
+UPLOAD_PROBLEMS: dict[type[GatewayError], Problem] = {
+    Gone: Problem(410, "gone", "It was there, and ended", "Đã kết thúc hoặc hết hạn"),
+    UnsupportedVersion: Problem(
+        412, "tus_version", "Another version of tus is spoken here", "Không hỗ trợ phiên bản tus này"
+    ),
+    Locked: Problem(423, "locked", "Another request is at it", "Đang có yêu cầu khác xử lý"),
+    ChecksumMismatch: Problem(
+        460, "checksum_mismatch", "The checksum does not agree", "Mã kiểm tra không khớp"
+    ),
+}
+"""Of the links of uploads alone, by the numbers that tus gives them."""
+
 HTTP_PROBLEMS: Mapping[int, Problem] = {
     400: Problem(400, "bad_request", "The request cannot be read", "Không đọc được yêu cầu"),
     401: Problem(401, "unauthenticated", "Who asks is not known", "Chưa xác thực"),
     403: Problem(403, "scope", "The key may not do this", "Khóa không có quyền này"),
     404: PROBLEMS[NotFound],
     405: Problem(405, "method_not_allowed", "No such method here", "Phương thức không được hỗ trợ"),
-    413: Problem(413, "too_large", "The body is too large", "Nội dung quá lớn"),
+    413: PROBLEMS[TooLarge],
     415: Problem(415, "media_type", "Another media type is asked for", "Loại nội dung không được nhận"),
     422: PROBLEMS[Malformed],
     429: Problem(429, "too_many", "Too many tries", "Thử quá nhiều lần"),
@@ -122,7 +142,8 @@ def _for_a_browser() -> bool:
 
 
 def of_error(error: GatewayError) -> Response:
-    problem = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
+    known = PROBLEMS | UPLOAD_PROBLEMS
+    problem = next(known[kind] for kind in type(error).__mro__ if kind in known)
     if isinstance(error, Incomplete):
         return answer(
             problem, str(error), [{"code": each.code, "reason": each.reason} for each in error.missing]

@@ -113,6 +113,7 @@ class Call:
             "@target-uri": self.base_url + self.target,
             "content-digest": digest(self.body),
             "content-type": self.content_type,
+            **{name.lower(): value for name, value in self.extra},
         }
         names = " ".join(f'"{name}"' for name in self.components())
         created = self.created or int(time.time())

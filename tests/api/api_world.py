@@ -25,13 +25,14 @@ from gateway.store import embedded, migrate, portals, reports
 from gateway.store.reports import Told
 from gateway.store.tables import metadata
 from gateway.wiring import House, make_app, open_house
+from tests.papers import pdf
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens there
 VNPAY_SECRET, TMN_CODE = "VNPAYSECRET0123456789ABCDEFGHIJK", "C4TEST01"
 DVCQG_SECRET, PARTNER = "dvcqg-secret-0123456789", "C4TEST"
 ALL_SCOPES = ("cases:write", "payments:write", "refunds:write", "deliveries:write", "read")
 PROCEDURE = "2.000488"
-PAPERS = {"to-khai": b"%PDF-1.4 to khai", "giay-to-tuy-than": b"%PDF-1.4 giay to"}
+PAPERS = {"to-khai": pdf("to khai"), "giay-to-tuy-than": pdf("giay to")}
 FEE_VND = 200_000
 MAX_BODY_BYTES = 200_000
 MAX_DOCUMENT_BYTES = 400_000

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from api_wire import Reply, uploaded
 from api_world import FEE_VND, PAPERS, PROCEDURE, World, fingerprint_of_world
+from tus_wire import order
 
 from gateway.service import case_papers, sealing, webhooks
 from gateway.store import receipts, spine
@@ -28,6 +29,13 @@ class Things:
     endpoint: str
     event: str
     paper: str
+
+
+@dataclass(frozen=True)
+class Order:
+    """An upload in parts of the first document of a case: what is wanted stands in headers."""
+
+    case_code: str
 
 
 Target = Callable[[Things], str]
@@ -87,6 +95,7 @@ WRITES: dict[str, tuple[Target, Body]] = {
         lambda *_: PAPERS["to-khai"],
     ),
     "PUT /v1/cases/<case_code>/result": (lambda own: f"/v1/cases/{own.case}/result", lambda *_: b"%PDF-1.4"),
+    "POST /v1/uploads": (lambda _: "/v1/uploads", lambda _, own: Order(own.draft)),
     "POST /v1/payments": (
         lambda _: "/v1/payments",
         lambda world, own: world.payment_wanted(own.case, world.fresh("au")),
@@ -129,6 +138,14 @@ CREATES: dict[str, tuple[Target, Body]] = {
 """Making something of nothing: what another portal makes is its own."""
 
 
+LINKS = (
+    "PATCH /v1/uploads/<link>",
+    "DELETE /v1/uploads/<link>",
+    "POST /v1/uploads/<link>",
+)
+"""Who has the link may, and nobody is asked who they are; `test_tus.py` shows that nobody else may."""
+
+
 @pytest.fixture(scope="module")
 def own(world: World, case_code: str) -> Things:
     payment = world.payment(case_code)["id"]
@@ -169,6 +186,8 @@ def own(world: World, case_code: str) -> Things:
 
 def ask(world: World, who: str, name: str, target: str, body: object = None) -> Reply:
     method = name.partition(" ")[0]
+    if isinstance(body, Order):
+        return order(world, body.case_code, "to-khai", len(PAPERS["to-khai"]), who=who)
     call = world.call(method, target, body, who=who)
     if method == "PUT":
         call = uploaded(world.call(method, target, body, who=who, content_type="application/pdf"))
@@ -182,7 +201,7 @@ def test_every_route_of_the_api_stands_in_a_table_here(world: World) -> None:
         if rule.rule.startswith("/v1")
         for method in rule.methods - {"HEAD", "OPTIONS"}
     }
-    assert routes == {*READS, *LISTS, *SHARED, *WRITES, *CREATES}
+    assert routes == {*READS, *LISTS, *SHARED, *WRITES, *CREATES, *LINKS}
 
 
 @pytest.mark.parametrize("name", [*WRITES, *CREATES])

@@ -6,6 +6,8 @@ import pytest
 from api_wire import Call, Reply, digest, uploaded
 from api_world import MAX_DOCUMENT_BYTES, PAPERS, World, fingerprint_of_world
 
+from tests.papers import pdf
+
 pytestmark = pytest.mark.service
 
 PDF = "application/pdf"
@@ -124,7 +126,8 @@ def test_an_upload_over_the_limit_is_413(world: World, draft: str, way: str) -> 
 
 
 def test_a_document_as_large_as_the_limit_is_taken_also_in_chunks(world: World) -> None:
-    content = b"%PDF" + b"x" * (MAX_DOCUMENT_BYTES - 4)
+    content = pdf(size=MAX_DOCUMENT_BYTES)
+    assert MAX_DOCUMENT_BYTES == len(content)
     for chunked in (False, True):
         document = {
             "code": "ban-ve",

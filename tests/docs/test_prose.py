@@ -10,6 +10,7 @@ import pytest
 from gateway.cli.main import COMMANDS, make_parser
 from gateway.config import Settings
 from gateway.jobs import RETRY_DELAYS_S
+from gateway.service.documents import SCAN_DELAYS_S
 from gateway.service.webhooks import GIVE_UP_AFTER, JITTER, LONGEST_RETRY_AFTER_S
 
 WRITTEN = sorted([Path("README.md"), Path("CHANGELOG.md"), *Path("docs").rglob("*.md")])
@@ -107,6 +108,11 @@ def test_the_published_schedules_are_those_of_the_code() -> None:
     assert f"| {early}, then hourly, {many} times ({many // 24} days) |" in text
     assert f"| a webhook | {_schedule(settings.webhook_delays_s)}, each up to {JITTER:.0%} later |" in text
     assert f"| an order to the post | {_schedule(settings.order_delays_s)} |" in text
+    *first, last = SCAN_DELAYS_S
+    assert 3600 == last
+    assert (
+        f"| the virus scan of a document | {_schedule(first)}, then hourly until there is a verdict |" in text
+    )
     assert f"| a job that failed by an error of ours | {_schedule(list(RETRY_DELAYS_S))} |" in text
     assert f"honoured up to {_spoken(LONGEST_RETRY_AFTER_S)}" in text
     assert f"{GIVE_UP_AFTER.days} days without a success" in text

@@ -21,9 +21,11 @@ from gateway.ports import Agency, HttpAnswer, HttpRequest, InboundMessage, Party
 from gateway.service import attempts, cases, payments, reports
 from gateway.service.cases import Caller
 from gateway.service.context import Context
+from gateway.service.documents import store_document
 from gateway.store import migrate, portals
 from gateway.store import payments as payment_store
 from gateway.wiring import House, open_house
+from tests.papers import pdf
 
 R = TypeVar("R")
 
@@ -33,7 +35,7 @@ DVCQG_SECRET, PARTNER = "dvcqg-secret-0123456789", "C4TEST"
 ACCOUNT = "0123456789"
 FEE_VND = 200_000
 PROCEDURE = "2.000488"
-PAPERS = {"to-khai": b"%PDF-1.4 to khai", "giay-to-tuy-than": b"%PDF-1.4 giay to"}
+PAPERS = {"to-khai": pdf("to khai"), "giay-to-tuy-than": pdf("giay to")}
 GUEST = attempts.Guest("203.0.113.7", "vi")
 PERSON = {"name": "Nguyễn Thị Bí Mật", "id_kind": "cccd", "id_number": "017099000001", "phone": "0912345678"}
 STEPS = {"accepted": "accept", "processing": "process", "result_ready": "finish"}
@@ -119,7 +121,7 @@ class World:
         """The code of a case that was submitted and brought to `state` by its agency."""
         code = cases.register(self.context, self.caller, self.case_wanted(**changes), NOW)[0].case_code
         for name, content in PAPERS.items():
-            cases.store_document(self.context, self.caller, code, name, content, NOW)
+            store_document(self.context, self.caller, code, name, content, NOW)
         cases.submit(self.context, self.caller, code, NOW)
         names = list(STEPS)
         for name in names[: names.index(state) + 1 if state in STEPS else 0]:

@@ -15,6 +15,7 @@ from gateway.store.tables.papers import case_papers
 from gateway.store.tables.payments import attempts, obligations, payments, receipt_series, receipts, refunds
 from gateway.store.tables.portal_sync import portal_sync
 from gateway.store.tables.providers import provider_health
+from gateway.store.tables.uploads import uploads
 from gateway.store.tables.webhooks import webhook_attempts, webhook_endpoints, webhook_messages
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "statement_lines",
     "statements",
     "track_tries",
+    "uploads",
     "webhook_attempts",
     "webhook_endpoints",
     "webhook_messages",

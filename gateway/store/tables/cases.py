@@ -66,6 +66,7 @@ case_documents = Table(
     Column("size_bytes", BigInteger, nullable=False),
     words("sha256"),
     moment("stored_at", required=False),
+    words("scan", default="not_scanned"),
 )
 
 case_transitions = Table(

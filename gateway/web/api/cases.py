@@ -10,7 +10,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from gateway.domain.errors import Malformed
-from gateway.service import case_papers, cases, evidence, extensions, fee_changes, results, show
+from gateway.service import case_papers, cases, documents, evidence, extensions, fee_changes, results, show
 from gateway.service.cases import Caller
 from gateway.store import cases as store
 from gateway.store import spine
@@ -76,7 +76,7 @@ def put_document(case_code: str, document_code: str) -> dict[str, object]:
     """The whole body of an announced document; Repr-Digest is checked, and its size and SHA-256 as announced."""
     who, shared = caller("cases:write"), web().context
     content = _checked_body()
-    kept = cases.store_document(shared, who, case_code, document_code, content, shared.clock())
+    kept = documents.store_document(shared, who, case_code, document_code, content, shared.clock())
     return {"code": kept.code, "sha256": kept.sha256, "size_bytes": kept.size_bytes}
 
 

@@ -1,0 +1,2 @@
+DROP TABLE uploads;
+ALTER TABLE case_documents DROP COLUMN scan;
