@@ -9,11 +9,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from gateway.domain.case import IN_WORK, NATIONAL, TABLE, CaseEvent, CaseState
-from gateway.domain.deadline import due
-from gateway.domain.deadline_parts import Term
 from gateway.domain.errors import Forbidden
 from gateway.domain.machine import sources, step
-from gateway.service import paper_facts
+from gateway.service import due_dates, paper_facts
 from gateway.service.context import Context
 from gateway.service.idempotency import fingerprint
 from gateway.service.paper_facts import Cause, Said
@@ -49,14 +47,24 @@ class Told:
     said: Said = field(default_factory=Said)
 
 
-def _dates(context: Context, case: store.Case, to_state: CaseState, now: datetime) -> dict[str, Any]:
-    """The times that a move sets. The first one into work is the reception, by whichever event it comes."""
+def _dates(
+    context: Context, connection: Connection, case: store.Case, to_state: CaseState, now: datetime
+) -> dict[str, Any]:
+    """The times that a move sets.
+
+    The first one into work is the reception, by whichever event it comes; one out of a wait for the citizen moves the
+    due date by the time that it lasted.
+    """
     if to_state is CaseState.RESULT_READY:
         return {"finished_at": now}
-    if to_state in IN_WORK and case.accepted_at is None:
-        term = Term.of_working_days(context.procedures[case.procedure_code].working_days)
-        promised = due(now, term, context.calendar.of(case.agency_code))
-        return {"accepted_at": now, "due_on": promised.on}
+    if to_state not in IN_WORK:
+        return {}
+    if case.accepted_at is None:
+        return {"accepted_at": now, "due_on": due_dates.promised(context, case, now).on}
+    if CaseState(case.state) in due_dates.WAITING:
+        found = due_dates.reckoned(context, case, spine.of_case(connection, case.case_code), now)
+        assert found is not None
+        return {"due_on": found.on}
     return {}
 
 
@@ -92,7 +100,7 @@ def advance(
 ) -> store.Case:
     """Move a case, set the times that follow, and put down the papers that this makes; the case as it is then."""
     told = told or Told()
-    dates = _dates(context, case, step(TABLE, CaseState(case.state), event), now)
+    dates = _dates(context, connection, case, step(TABLE, CaseState(case.state), event), now)
     values = {**dates, **(values or {})}
     event_id = _move(connection, case, caller, event, now, values=values, data=told.data, actor=actor)
     changed = store.find(connection, case.case_code)

@@ -8,6 +8,7 @@ from gateway.domain import case as case_rules
 from gateway.domain import payment as payment_rules
 from gateway.domain import refund as refund_rules
 from gateway.domain.case import AGENCY_EVENTS, IN_WORK, NATIONAL, CaseState
+from gateway.domain.deadline_words import explain_en, explain_vi
 from gateway.domain.delivery import PUBLIC as PUBLIC_DELIVERY
 from gateway.domain.delivery import TERMINAL as DELIVERY_ENDS
 from gateway.domain.delivery import DeliveryState
@@ -18,6 +19,7 @@ from gateway.domain.machine import allowed, terminal
 from gateway.domain.payment import PaymentEvent, PaymentState
 from gateway.domain.published import PUBLISHED
 from gateway.domain.refund import RefundState
+from gateway.service import due_dates
 from gateway.service.cases import VIETNAM
 from gateway.service.context import Context
 from gateway.store.case_papers import CasePaper
@@ -150,6 +152,7 @@ def case(
         "documents": [_document(each) for each in documents],
         "due_on": None if shown.due_on is None else shown.due_on.isoformat(),
         "due_reason": _due_reason(shown, procedure.working_days, timeline),
+        "due_steps": _due_steps(context, shown, timeline),
         "submission_receipt": shown.submission_receipt,
         "created_at": moment(shown.created_at),
         "submitted_at": moment(shown.submitted_at),
@@ -189,6 +192,15 @@ def _due_reason(shown: Case, working_days: int, timeline: list[Event]) -> str | 
         return f"gia hạn, ngày hẹn trước là {was}: {moved['reason']}"
     day = shown.accepted_at.astimezone(VIETNAM).strftime("%d/%m/%Y")
     return f"{working_days} ngày làm việc kể từ ngày tiếp nhận {day}"
+
+
+def _due_steps(context: Context, shown: Case, timeline: list[Event]) -> list[dict[str, str]]:
+    """How the due date was counted, step by step; empty before the reception."""
+    found = due_dates.reckoned(context, shown, timeline)
+    if found is None:
+        return []
+    told = zip(explain_vi(found), explain_en(found), strict=True)
+    return [{"vi": vi, "en": en} for vi, en in told]
 
 
 def _document(each: Document) -> dict[str, Any]:

@@ -258,6 +258,11 @@ class Shown(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
+class DueStepOut(Shown):
+    vi: str
+    en: str
+
+
 class CaseOut(Shown):
     case_code: str
     reference: str
@@ -269,6 +274,7 @@ class CaseOut(Shown):
     owed_vnd: int
     due_on: str | None
     due_reason: str | None
+    due_steps: list[DueStepOut]
     submission_receipt: str | None
     timeline: list[dict[str, Any]]
     version: int

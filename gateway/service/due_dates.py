@@ -1,0 +1,73 @@
+"""When a case is due, reckoned again from what happened to it: the time that it waited for the citizen does not count.
+
+`specs/case.md` B3 and B5: the clock stands in states 5 (supplement) and 6 (fee); form 04 names a later day.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from typing import Final
+
+from gateway.domain.case import CaseState
+from gateway.domain.deadline import due
+from gateway.domain.deadline_parts import Due, Extension, Stop, StopKind, Term
+from gateway.domain.workdays import Timetable, working_days_between
+from gateway.service.context import Context
+from gateway.store.cases import Case
+from gateway.store.spine import Event
+
+EXTENDED: Final = "case.extended"
+WAITING: Final = {
+    CaseState.SUPPLEMENT_REQUIRED: StopKind.SUPPLEMENT,
+    CaseState.FEE_DUE: StopKind.FEE,
+}
+"""The states in which the citizen has to act, and the clock stands."""
+
+
+def promised(context: Context, case: Case, received_at: datetime) -> Due:
+    """The due date as it is said at reception."""
+    return due(received_at, _term(context, case), context.calendar.of(case.agency_code))
+
+
+def reckoned(
+    context: Context, case: Case, timeline: Iterable[Event], resumed_at: datetime | None = None
+) -> Due | None:
+    """The due date after all that the spine tells of the case; None before its reception.
+
+    `resumed_at` ends a wait whose end is not on the spine yet. While the case waits, the date itself is None.
+    """
+    if case.accepted_at is None:
+        return None
+    timetable, events = context.calendar.of(case.agency_code), list(timeline)
+    return due(
+        case.accepted_at,
+        _term(context, case),
+        timetable,
+        stops=tuple(_stops(events, resumed_at)),
+        extensions=tuple(_extensions(events, timetable)),
+    )
+
+
+def _term(context: Context, case: Case) -> Term:
+    return Term.of_working_days(context.procedures[case.procedure_code].working_days)
+
+
+def _stops(events: Iterable[Event], resumed_at: datetime | None) -> Iterator[Stop]:
+    since: datetime | None = None
+    kind = StopKind.SUPPLEMENT
+    for event in events:
+        if event.subject_kind != "case" or event.to_state in {None, event.from_state}:
+            continue
+        if since is not None and since < event.occurred_at:
+            yield Stop(kind, since, event.occurred_at)
+        waits = WAITING.get(CaseState(event.to_state))
+        since, kind = (None, kind) if waits is None else (event.occurred_at, waits)
+    if since is not None and (resumed_at is None or since < resumed_at):
+        yield Stop(kind, since, resumed_at)
+
+
+def _extensions(events: Iterable[Event], timetable: Timetable) -> Iterator[Extension]:
+    """Each as so many working days more than the day before it, so that a later wait moves it too."""
+    for event in events:
+        if event.type == EXTENDED:
+            was_on, new_on = (date.fromisoformat(str(event.data[name])) for name in ("was_due_on", "due_on"))
+            yield Extension(Term(working_days_between(was_on, new_on, timetable)), f"04/{event.version}")
