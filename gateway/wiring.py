@@ -2,12 +2,11 @@
 
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
-from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
 
@@ -21,7 +20,6 @@ from gateway import calendars, figures, log, partners, procedures
 from gateway.clamd import Clamd
 from gateway.config import Settings
 from gateway.domain import routing as routing_rules
-from gateway.domain.procedure import Procedure
 from gateway.files import FolderFiles
 from gateway.http import PLAIN_TOO, Door, Exchange, refuse_private
 from gateway.inspection import inspect
@@ -111,7 +109,7 @@ def open_house(
         case_portal=partners.case_portal(settings, door),
         formats={"mt940": mt940.parse},
         agencies=partners.agencies(settings.agencies_file),
-        procedures=_procedures(settings.procedures_dir, now().date()),
+        catalogue=procedures.catalogue(settings.procedures_dir),
         calendar=calendars.read(_data("calendar.json")),
         files=FolderFiles(settings.var_dir / "files"),
         parts=FolderParts(settings.var_dir / "uploads"),
@@ -188,10 +186,6 @@ def _webhook_signer(keystore: Keystore) -> Callable[[str, datetime, bytes, bytes
 
 def _data(*names: str) -> Any:
     return json.loads(resources.files("gateway").joinpath("data", *names).read_text(encoding="utf-8"))
-
-
-def _procedures(folder: Path | None, on: date) -> Mapping[str, Procedure]:
-    return {each.code: each for each in procedures.catalogue(folder).search(on)}
 
 
 # --- the web process ----------------------------------------------------------------------------

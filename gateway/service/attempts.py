@@ -174,7 +174,7 @@ def _order(
 ) -> StartOrder:
     case = case_store.find(connection, payment.case_code)
     assert case is not None
-    procedure = context.procedures[case.procedure_code]
+    procedure = context.catalogue.version(case.procedure_code, case.procedure_version)
     return StartOrder(
         reference=attempt.reference,
         amount_vnd=tries.left_vnd(payment),

@@ -45,7 +45,7 @@ def _entry(context: Context, connection: Connection, agency: Agency, case: store
     way, _ = paper_facts.way_of(context, connection, case.case_code)
     return BookEntry(
         case_code=case.case_code,
-        procedure_name=context.procedures[case.procedure_code].name_vi,
+        procedure_name=context.catalogue.version(case.procedure_code, case.procedure_version).name_vi,
         sets=1,
         applicant=person_of(paper_facts.applicant_of(context, connection, case.case_code)),
         handled_by=office_of(agency).unit,

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -13,8 +13,9 @@ from gateway.domain import agencies, fees, procedure
 from gateway.domain.case import AGENCY_EVENTS, TABLE, CaseEvent, CaseState, MoneyState
 from gateway.domain.codes import format_case_code, parse_case_code
 from gateway.domain.errors import Forbidden, Incomplete, Malformed, NotFound, ReferenceConflict
+from gateway.domain.fees import Channel
 from gateway.domain.machine import step
-from gateway.domain.procedure import GivenDocument, Procedure
+from gateway.domain.procedure import ONLINE_CASE, GivenDocument, Procedure
 from gateway.domain.upload import Scan
 from gateway.service import sealed
 from gateway.service.case_moves import VIETNAM, Caller, Told, advance, append, fee_paid, hand_over, print_of
@@ -31,7 +32,6 @@ __all__ = [
     "append",
     "fee_paid",
     "find",
-    "find_procedure",
     "hand_over",
     "register",
     "submit",
@@ -59,13 +59,13 @@ def register(
 def _register(
     context: Context, caller: Caller, wanted: Mapping[str, Any], now: datetime
 ) -> tuple[store.Case, bool]:
-    known_procedure = find_procedure(context, wanted["procedure_code"])
-    print_ = fingerprint(wanted)
+    print_ = _print_of(wanted)
     with context.engine.begin() as connection:
         known = store.find_by_reference(connection, caller.portal_id, wanted["reference"])
         if known is not None:
             same_or_conflict(known.fingerprint, print_)
             return known, False
+        known_procedure = _offered(context, wanted, now)
         code = _case_code(connection, caller, wanted.get("case_code"), now)
         given = {**wanted, "case_code": code}
         _insert(context, connection, caller, known=known_procedure, wanted=given, print_=print_, now=now)
@@ -74,12 +74,25 @@ def _register(
     return found, True
 
 
-def find_procedure(context: Context, code: str) -> Procedure:
-    """Raises `NotFound`."""
-    try:
-        return context.procedures[code]
-    except KeyError:
-        raise NotFound("no procedure has this code") from None
+def today(now: datetime) -> date:
+    """The day in Việt Nam."""
+    return now.astimezone(VIETNAM).date()
+
+
+def _print_of(wanted: Mapping[str, Any]) -> str:
+    """The fingerprint of a registration; the channel came with a later release and is online where nobody says so."""
+    plain = wanted.get("channel", Channel.ONLINE) == Channel.ONLINE
+    return fingerprint({name: value for name, value in wanted.items() if name != "channel" or not plain})
+
+
+def _offered(context: Context, wanted: Mapping[str, Any], now: datetime) -> Procedure:
+    """The version in force today. Raises `NotFound`; `Forbidden` where no case of it is taken by this channel."""
+    known = context.catalogue.now(wanted["procedure_code"], today(now))
+    if known.level < ONLINE_CASE:
+        raise Forbidden(f"of a procedure of level {known.level} no case is taken here: {known.agency_vi}")
+    if not known.offers(Channel(wanted.get("channel", Channel.ONLINE))):
+        raise Forbidden("the procedure does not offer this channel")
+    return known
 
 
 def _case_code(connection: Connection, caller: Caller, given: str | None, now: datetime) -> str:
@@ -89,9 +102,9 @@ def _case_code(connection: Connection, caller: Caller, given: str | None, now: d
         if store.find(connection, given) is not None:
             raise ReferenceConflict("this case code is taken")
         return given
-    today = now.astimezone(VIETNAM).date()
-    number = store.next_number(connection, caller.agency_code, today)
-    return format_case_code(caller.agency_code, today, counter=number)
+    on = today(now)
+    number = store.next_number(connection, caller.agency_code, on)
+    return format_case_code(caller.agency_code, on, counter=number)
 
 
 def _insert(
@@ -105,10 +118,9 @@ def _insert(
     now: datetime,
 ) -> None:
     reduction = wanted["answers"].get("reduction")
-    charges = fees.charges(
-        known.fees,
-        fees.Asked(now.astimezone(VIETNAM).date(), reduction=reduction, answers=wanted["answers"]),
-    )
+    channel = Channel(wanted.get("channel", Channel.ONLINE))
+    charges = fees.charges(known.fees, fees.Asked(today(now), channel, reduction, wanted["answers"]))
+    owed_vnd = sum(charge.amount_vnd for charge in charges)
     applicant = wanted["applicant"]
     store.add(
         connection,
@@ -118,9 +130,11 @@ def _insert(
             "reference": wanted["reference"],
             "fingerprint": print_,
             "procedure_code": known.code,
+            "procedure_version": known.version,
+            "channel": channel.value,
             "agency_code": caller.agency_code,
             "state": CaseState.DRAFT.value,
-            "money_state": (MoneyState.DUE if charges else MoneyState.NOT_DUE).value,
+            "money_state": (MoneyState.DUE if owed_vnd else MoneyState.NOT_DUE).value,
             "applicant_sealed": sealed.seal(context.sealer, applicant, sealed.APPLICANT),
             "phone_index": context.sealer.index(applicant["phone"][-PHONE_DIGITS:], sealed.PHONE),
             "answers_sealed": sealed.seal(context.sealer, wanted["answers"], sealed.ANSWERS),
@@ -148,6 +162,11 @@ def _insert(
     )
 
 
+def procedure_of(context: Context, case: store.Case) -> Procedure:
+    """The version of its procedure that a case follows for ever. Raises `NotFound`."""
+    return context.catalogue.version(case.procedure_code, case.procedure_version)
+
+
 def find(context: Context, caller: Caller, case_code: str) -> store.Case:
     """The caller's case. Raises `NotFound`, also for another portal's."""
     with context.engine.connect() as connection:
@@ -171,7 +190,8 @@ def submit(context: Context, caller: Caller, case_code: str, now: datetime) -> s
             GivenDocument(each.code, each.media_type, each.stored_at is not None, each.scan == Scan.PENDING)
             for each in documents
         ]
-        lacking = procedure.missing(context.procedures[case.procedure_code], given, case.reduction)
+        answers = sealed.unseal(context.sealer, store.sealed_answers(connection, case_code), sealed.ANSWERS)
+        lacking = procedure.missing(procedure_of(context, case), given, case.reduction, answers)
         if lacking:
             raise Incomplete("hồ sơ chưa đầy đủ / the case is not complete", lacking)
         receipt = _submission_receipt(context, case, documents, now)
@@ -233,7 +253,7 @@ def transition(
 
 
 def _told(context: Context, case: store.Case, event: CaseEvent, wanted: Mapping[str, Any]) -> Told:
-    names = {each.code: each.name_vi for each in context.procedures[case.procedure_code].documents}
+    names = {each.code: each.name_vi for each in procedure_of(context, case).documents}
     supplement = wanted.get("supplement") or ()
     for each in supplement:
         if each["code"] not in names:

@@ -9,8 +9,8 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 from sqlalchemy import Engine
 
+from gateway.domain.catalogue import Catalogue
 from gateway.domain.errors import Misconfigured
-from gateway.domain.procedure import Procedure
 from gateway.domain.routing import Route
 from gateway.domain.workdays import Calendar
 from gateway.ports import (
@@ -75,7 +75,7 @@ class Context:
     """The national portal, which is told of cases; None: it is not."""
     formats: Mapping[str, StatementFormat]
     agencies: Mapping[str, Agency]
-    procedures: Mapping[str, Procedure]
+    catalogue: Catalogue
     calendar: Calendar
     files: Files
     parts: Parts

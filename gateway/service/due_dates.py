@@ -48,7 +48,9 @@ def reckoned(
 
 
 def _term(context: Context, case: Case) -> Term:
-    return Term.of_working_days(context.procedures[case.procedure_code].working_days)
+    return Term.of_working_days(
+        context.catalogue.version(case.procedure_code, case.procedure_version).working_days
+    )
 
 
 def _stops(events: Iterable[Event], resumed_at: datetime | None) -> Iterator[Stop]:

@@ -134,5 +134,5 @@ def _of(
         payer=sealed.payer(context.sealer, store.sealed_payer(connection, payment.id)),
         expires_at=payment.expires_at,
         procedure_code=case.procedure_code,
-        procedure_name=context.procedures[case.procedure_code].name_vi,
+        procedure_name=context.catalogue.version(case.procedure_code, case.procedure_version).name_vi,
     )

@@ -173,7 +173,7 @@ def facts_of(context: Context, paper: store.CasePaper) -> PaperFacts:
 def _facts(
     context: Context, connection: Connection, case: case_store.Case, cause: Cause, number: int
 ) -> PaperFacts:
-    procedure = context.procedures[case.procedure_code]
+    procedure = context.catalogue.version(case.procedure_code, case.procedure_version)
     names = {each.code: each.name_vi for each in procedure.documents}
     way, return_to = way_of(context, connection, case.case_code)
     assert case.submitted_at is not None

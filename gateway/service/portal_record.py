@@ -36,16 +36,16 @@ def record(
     """The case after these moves and no later one."""
     state = moves[-1].to_state
     happened = {move.to_state: move.at for move in reversed(moves)}
-    known = context.procedures.get(case.procedure_code)
+    known = context.catalogue.version(case.procedure_code, case.procedure_version)
     person = sealed.unseal(
         context.sealer, case_store.sealed_applicant(connection, case.case_code), sealed.APPLICANT
     )
-    names = {} if known is None else {each.code: each.name_vi for each in known.documents}
+    names = {each.code: each.name_vi for each in known.documents}
     return CaseRecord(
         case_code=case.case_code,
         procedure_code=case.procedure_code,
-        procedure_name=case.procedure_code if known is None else known.name_vi,
-        field_name="" if known is None else known.field,
+        procedure_name=known.name_vi,
+        field_name=known.field,
         agency_code=case.agency_code,
         agency_name=_agency_name(context, case.agency_code),
         applicant=Applicant(person["name"], person.get("id_kind", ""), person.get("id_number", "")),

@@ -193,7 +193,7 @@ def _facts(
         collector_tax_code=agency.tax_code,
         payer_name=payer["name"],
         case_code=payment.case_code,
-        procedure_name=context.procedures[case.procedure_code].name_vi,
+        procedure_name=context.catalogue.version(case.procedure_code, case.procedure_version).name_vi,
         lines=tuple(_line(line) for line in payment.lines),
         total_vnd=payment.amount_vnd,
         provider_name=paid.provider,
@@ -214,8 +214,17 @@ def _that_paid(
 
 
 def _line(line: Any) -> ReceiptLine:
-    how = how_computed(line["amount_vnd"], line.get("full_vnd"), line.get("reduction"))
+    how = _told_steps(line) or how_computed(line["amount_vnd"], line.get("full_vnd"), line.get("reduction"))
     return ReceiptLine(line["kind"], line["name"], line["amount_vnd"], line.get("legal_basis") or "", how)
+
+
+def _told_steps(line: Any) -> str:
+    """How a fee line came to its sum, so that a reader can compute it again; a step of another law names it."""
+    told = []
+    for step in line.get("steps") or ():
+        basis = step["legal_basis"]
+        told.append(step["vi"] if basis in {"", line.get("legal_basis")} else f"{step['vi']} ({basis})")
+    return "; ".join(told)
 
 
 def facts_of(context: Context, receipt: store.Receipt) -> ReceiptFacts:

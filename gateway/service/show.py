@@ -124,7 +124,7 @@ def case(
     context: Context, shown: Case, documents: list[Document], owed_vnd: int, timeline: list[Event]
 ) -> dict[str, Any]:
     state = CaseState(shown.state)
-    procedure = context.procedures[shown.procedure_code]
+    procedure = context.catalogue.version(shown.procedure_code, shown.procedure_version)
     base = f"{context.public_url}/v1/cases/{shown.case_code}"
     links = {"self": base, "track": f"{context.public_url}/track/{shown.track_token}"}
     possible = allowed(case_rules.TABLE, state)

@@ -20,6 +20,8 @@ class Case:
     reference: str
     fingerprint: str
     procedure_code: str
+    procedure_version: int
+    channel: str
     agency_code: str
     state: str
     money_state: str
@@ -109,6 +111,11 @@ def received_between(
 
 def sealed_applicant(connection: Connection, case_code: str) -> bytes:
     query = select(cases.c.applicant_sealed).where(cases.c.case_code == case_code)
+    return bytes(connection.execute(query).scalar_one())
+
+
+def sealed_answers(connection: Connection, case_code: str) -> bytes:
+    query = select(cases.c.answers_sealed).where(cases.c.case_code == case_code)
     return bytes(connection.execute(query).scalar_one())
 
 

@@ -117,7 +117,7 @@ def _timeline(case: store.Case, *, by_link: bool, problem: str | None = None) ->
     return render_template(
         "track.html",
         case=case,
-        procedure=shared.procedures[case.procedure_code],
+        procedure=shared.catalogue.version(case.procedure_code, case.procedure_version),
         state_words=NATIONAL[state][1] if state in NATIONAL else "Bản nháp, chưa nộp",
         steps=[(step.at.astimezone(VIETNAM), step.vi, step.en) for step in tracking.steps(shared, case)],
         next_step=tracking.next_step(state),

@@ -8,6 +8,7 @@ from service_bank import Day, line
 from service_wires import ipn
 from service_world import ACCOUNT, FEE_VND, PROCEDURE, World
 
+from gateway.domain.catalogue import Catalogue
 from gateway.domain.codes import parse_case_code
 from gateway.domain.workdays import add_working_days
 from gateway.service import cases, payments, receipts, refund_sending, refunds
@@ -90,10 +91,10 @@ def test_a_refund_is_booked_on_the_day_when_it_was_settled(day: Day) -> None:
 
 
 def test_a_case_has_the_code_and_the_fees_of_the_day_when_it_was_registered(world: World) -> None:
-    known = world.context.procedures[PROCEDURE]
+    known = world.context.catalogue.now(PROCEDURE, TODAY)
     rule = replace(known.fees[0], from_on=date(2020, 1, 1), to_on=YESTERDAY, amount_vnd=1_000)
     rules = (rule, replace(rule, from_on=TODAY, to_on=None, amount_vnd=2_000))
-    context = replace(world.context, procedures={PROCEDURE: replace(known, fees=rules)})
+    context = replace(world.context, catalogue=Catalogue.of([replace(known, fees=rules)]))
     case, _ = cases.register(context, world.caller, world.case_wanted(), AFTER_MIDNIGHT)
     assert TODAY == parse_case_code(case.case_code).issued_on
     query = "SELECT fees -> 0 ->> 'amount_vnd' FROM cases WHERE case_code = :code"
@@ -104,7 +105,7 @@ def test_a_case_is_due_so_many_working_days_after_the_day_when_it_was_accepted(w
     code = world.case()
     wanted = {"reference": world.fresh("tr"), "event": "accept"}
     case = cases.transition(world.context, world.caller, code, wanted, AFTER_MIDNIGHT)
-    days = world.context.procedures[PROCEDURE].working_days
+    days = world.context.catalogue.now(PROCEDURE, TODAY).working_days
     timetable = world.context.calendar.of(case.agency_code)
     due_on = add_working_days(TODAY, days, timetable)
     assert due_on == case.due_on
@@ -117,7 +118,7 @@ AFTER_HOURS = datetime(2026, 11, 25, 11, 0, tzinfo=UTC)
 
 def test_a_case_that_is_accepted_after_hours_is_due_as_if_it_were_the_next_working_day(world: World) -> None:
     timetable = world.context.calendar.of("H28")
-    days = world.context.procedures[PROCEDURE].working_days
+    days = world.context.catalogue.now(PROCEDURE, TODAY).working_days
     wanted = {"reference": world.fresh("tr"), "event": "accept"}
     case = cases.transition(world.context, world.caller, world.case(), wanted, AFTER_HOURS)
     assert add_working_days(date(2026, 11, 26), days, timetable) == case.due_on
@@ -129,8 +130,8 @@ def test_a_case_that_is_accepted_after_hours_is_due_as_if_it_were_the_next_worki
 def test_a_case_of_a_same_day_procedure_is_due_that_day_until_15_00(
     world: World, second: int, due_on: date
 ) -> None:
-    at_once = replace(world.context.procedures[PROCEDURE], working_days=0)
-    context = replace(world.context, procedures={PROCEDURE: at_once})
+    at_once = replace(world.context.catalogue.now(PROCEDURE, TODAY), working_days=0)
+    context = replace(world.context, catalogue=Catalogue.of([at_once]))
     wanted = {"reference": world.fresh("tr"), "event": "accept"}
     accepted_at = datetime(2026, 11, 25, 8, 0, second, tzinfo=UTC)
     case = cases.transition(context, world.caller, world.case(), wanted, accepted_at)

@@ -23,6 +23,8 @@ cases = Table(
     words("reference"),
     words("fingerprint"),
     words("procedure_code"),
+    Column("procedure_version", Integer, nullable=False, server_default="1"),
+    words("channel", default="online"),
     words("agency_code"),
     words("state"),
     words("money_state"),

@@ -4,11 +4,14 @@ from apiflask import APIBlueprint
 from flask import request
 
 from gateway import procedures as procedures_file
+from gateway.domain.errors import Malformed
 from gateway.service import cases, routing, show
 from gateway.store import payments as store
 from gateway.web.api.models import ProceduresOut, Shown, StatusOut
 from gateway.web.auth import caller
 from gateway.web.context import web
+
+LEVELS = ("1", "2", "3", "4")
 
 blueprint = APIBlueprint("catalogue", __name__, url_prefix="/v1", tag="Catalogue")
 
@@ -18,14 +21,12 @@ blueprint = APIBlueprint("catalogue", __name__, url_prefix="/v1", tag="Catalogue
 def procedures() -> dict[str, object]:
     """The catalogue; filters `level` and `q` (a part of the name or code)."""
     caller("read")
-    level, part = request.args.get("level"), request.args.get("q", "").casefold()
-    found = [
-        procedures_file.told(each)
-        for each in web().context.procedures.values()
-        if level in {None, str(each.level)}
-        and part in f"{each.code} {each.name_vi} {each.name_en}".casefold()
-    ]
-    return {"procedures": found}
+    level, part = request.args.get("level", ""), request.args.get("q", "")
+    if level and level not in LEVELS:
+        raise Malformed("a level is 1, 2, 3 or 4")
+    shared = web().context
+    found = shared.catalogue.search(cases.today(shared.clock()), level=int(level or 0) or None, part=part)
+    return {"procedures": [procedures_file.told(each) for each in found]}
 
 
 @blueprint.get("/procedures/<code>")
@@ -33,7 +34,8 @@ def procedures() -> dict[str, object]:
 def procedure(code: str) -> dict[str, object]:
     """All that must be known of a procedure: documents, fees with dates and legal basis, time, result."""
     caller("read")
-    return procedures_file.told(cases.find_procedure(web().context, code))
+    shared = web().context
+    return procedures_file.told(shared.catalogue.now(code, cases.today(shared.clock())))
 
 
 @blueprint.get("/status")

@@ -78,6 +78,7 @@ class CaseIn(Strict):
     reference: Reference
     procedure_code: Code
     case_code: CaseCode | None = None
+    channel: Literal["counter", "online", "post"] = "online"
     applicant: ApplicantIn
     documents: Annotated[list[DocumentIn], Field(max_length=100)] = []
     answers: Annotated[dict[Code, Answer | Whole | bool | None], Field(max_length=200)] = {}

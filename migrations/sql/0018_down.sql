@@ -1,0 +1,2 @@
+ALTER TABLE cases DROP COLUMN channel;
+ALTER TABLE cases DROP COLUMN procedure_version;
