@@ -253,8 +253,9 @@ def transition(
 
 
 def _told(context: Context, case: store.Case, event: CaseEvent, wanted: Mapping[str, Any]) -> Told:
-    names = {each.code: each.name_vi for each in procedure_of(context, case).documents}
     supplement = wanted.get("supplement") or ()
+    asked_of = procedure_of(context, case).documents if supplement else ()
+    names = {each.code: each.name_vi for each in asked_of}
     for each in supplement:
         if each["code"] not in names:
             raise Malformed(f"{each['code']} is not a document of this procedure")

@@ -7,7 +7,9 @@ from itertools import accumulate
 from sqlalchemy import Connection
 
 from gateway.domain.case import CaseState
+from gateway.domain.errors import NotFound
 from gateway.domain.portal_sync import Move
+from gateway.domain.procedure import Procedure
 from gateway.ports import Applicant, CaseRecord, CaseStep, FeeLine, ListedDocument, OnlinePayment
 from gateway.service import sealed
 from gateway.service.cases import VIETNAM
@@ -36,16 +38,16 @@ def record(
     """The case after these moves and no later one."""
     state = moves[-1].to_state
     happened = {move.to_state: move.at for move in reversed(moves)}
-    known = context.catalogue.version(case.procedure_code, case.procedure_version)
+    known = _known(context, case)
     person = sealed.unseal(
         context.sealer, case_store.sealed_applicant(connection, case.case_code), sealed.APPLICANT
     )
-    names = {each.code: each.name_vi for each in known.documents}
+    names = {} if known is None else {each.code: each.name_vi for each in known.documents}
     return CaseRecord(
         case_code=case.case_code,
         procedure_code=case.procedure_code,
-        procedure_name=known.name_vi,
-        field_name=known.field,
+        procedure_name=case.procedure_code if known is None else known.name_vi,
+        field_name="" if known is None else known.field,
         agency_code=case.agency_code,
         agency_name=_agency_name(context, case.agency_code),
         applicant=Applicant(person["name"], person.get("id_kind", ""), person.get("id_number", "")),
@@ -64,6 +66,14 @@ def record(
         payment=_payment(store.paid_at(connection, case.case_code)),
         by_post=store.is_mailed(connection, case.case_code),
     )
+
+
+def _known(context: Context, case: case_store.Case) -> Procedure | None:
+    """None for a procedure that left the catalogue: the portal is told its code, and judges."""
+    try:
+        return context.catalogue.version(case.procedure_code, case.procedure_version)
+    except NotFound:
+        return None
 
 
 def steps(

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Thread
@@ -76,12 +76,12 @@ CREATE TRIGGER kill BEFORE INSERT OR UPDATE ON calls FOR EACH ROW EXECUTE FUNCTI
 class Hunt:
     """The processes of one installation, kept alive, and killed wherever a point is armed.
 
-    With `rolls_back` the dead process's transaction is rolled back, as when its connection breaks at once; without, the
-    database goes on with the statement it has, and commits it where it stands alone.
+    Where `rolls_back` holds of a point's number, the dead process's transaction is rolled back, as when its connection
+    breaks at once; elsewhere the database goes on with the statement it has, and commits it where it stands alone.
     """
 
     local: Local
-    rolls_back: bool
+    rolls_back: Callable[[int], bool]
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
     killed: dict[str, str] = field(default_factory=dict)
     stopping: Event = field(default_factory=Event)
@@ -121,9 +121,9 @@ class Hunt:
     ) -> None:
         self.killed[point] = name
         _kill(self.processes[name])
-        if self.rolls_back:
-            holder.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
         number = POINTS.index(point)
+        if self.rolls_back(number):
+            holder.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
         holder.execute("DELETE FROM kill.armed WHERE point = %s", (point,))
         holder.execute("SELECT pg_advisory_unlock(%s, %s)", (LOCK_CLASS, number))
 

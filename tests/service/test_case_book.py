@@ -58,7 +58,7 @@ def test_an_entry_says_whose_case_it_is_and_what_became_of_it(town: World) -> No
     expected = {
         "handled_by": OFFICE.unit,
         "received_at": "2026-11-24T10:00:00+07:00",
-        "due_at": "2026-12-08T17:00:00+07:00",
+        "due_at": "2026-12-09T17:00:00+07:00",
         "returned_at": None,
         "way": "counter",
         "note": "Đã rút hồ sơ",

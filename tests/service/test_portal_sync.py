@@ -65,7 +65,7 @@ def test_a_case_is_registered_and_told_in_steps_and_its_record_has_the_dates_of_
     record = land.record(code)
     assert ("10", "20261124103000") == (record["TrangThaiHoSo"], record["NgayTra"])
     assert ("20261124100000", "20261124100000") == (record["NgayKetThucXuLy"], record["NgayTiepNhan"])
-    assert ("20261208170000", "3", "0") == (
+    assert ("20261209170000", "3", "0") == (
         record["NgayHenTra"],
         record["DuocThanhToanTrucTuyen"],
         record["HinhThuc"],
