@@ -12,6 +12,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from gateway.domain.deadline_parts import Term, Unit
+from gateway.domain.deadline_words import term_en, term_vi
+from gateway.domain.fees import Channel, FeeKind
 from gateway.domain.form import (
     BASIS,
     Apology,
@@ -22,16 +25,7 @@ from gateway.domain.form import (
     Submission,
     case_code_of,
 )
-from gateway.domain.form_parts import (
-    MAX_TEXT_CHARS,
-    Channel,
-    Fee,
-    FeeKind,
-    ResultWay,
-    Timeliness,
-    timeliness,
-    total_vnd,
-)
+from gateway.domain.form_parts import MAX_TEXT_CHARS, Fee, ResultWay, Timeliness, timeliness, total_vnd
 from gateway.domain.money import format_vnd, in_words_en, in_words_vi
 from gateway.ports import Paper
 from gateway.typeset import TEMPLATES, VIETNAM, canonical_json, qr_svg, shown, typeset, wire_time
@@ -153,9 +147,7 @@ def _view(form: Form) -> View:
 
 def _added(form: Form) -> View:
     """What follows from the facts and is said beside them."""
-    if isinstance(form, Reception):
-        return {"sums": _sums(form.fees, form.paid_vnd), "term": _term(form.working_days)}
-    if isinstance(form, Submission):
+    if isinstance(form, Reception | Submission):
         return {"sums": _sums(form.fees, form.paid_vnd)}
     if isinstance(form, ControlSlip):
         return {"outcomes": [_outcome(each) for each in form.handovers]}
@@ -164,12 +156,13 @@ def _added(form: Form) -> View:
     return {}
 
 
-def _term(working_days: int) -> View:
-    if working_days:
-        return {"vi": f"{working_days} ngày làm việc", "en": f"{working_days} working days"}
+def _term(term: Term) -> View:
+    vi, en = term_vi(term), term_en(term)
+    if term.unit is not Unit.SAME_DAY:
+        return {"vi": vi, "en": en}
     return {
-        "vi": "trong ngày làm việc; nhận sau 15 giờ thì trả trong ngày làm việc tiếp theo",
-        "en": "the same working day; the next one when received after 3 p.m.",
+        "vi": f"{vi}; nhận sau 15 giờ thì trả trong ngày làm việc tiếp theo",
+        "en": f"{en}; the next one when received after 3 p.m.",
     }
 
 
@@ -210,6 +203,8 @@ def _printed(name: str, value: object) -> object:
     match value:
         case None:
             shows: object = None
+        case Term():
+            shows = _term(value)
         case StrEnum():
             shows = _printed_word(value)
         case str():

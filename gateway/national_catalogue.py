@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
+from gateway.domain.deadline_parts import MOST_UNITS, Term, Unit
 from gateway.domain.errors import Malformed
 from gateway.domain.fees import NATIONAL_CHANNELS, Asked, Channel, FeeKind, FeeRule, Period, charges
 from gateway.domain.procedure import (
@@ -19,7 +20,6 @@ from gateway.domain.procedure import (
     FormFile,
     Procedure,
     RequiredDocument,
-    TermUnit,
     Way,
 )
 
@@ -27,19 +27,19 @@ CODE: Final = re.compile(r"[0-9]\.[0-9]{6}(\.[0-9A-Z]{2,3})*")
 IN_FORCE: Final = "1"
 TEXT_LIMIT: Final = 4_000
 _CHANNELS: Final = {number: channel for channel, number in NATIONAL_CHANNELS.items()}
-_UNITS: Final[Mapping[str, TermUnit]] = {
-    "ngày làm việc": TermUnit.WORKING_DAYS,
-    "ngày": TermUnit.DAYS,
-    "giờ": TermUnit.WORKING_HOURS,
-    "giờ làm việc": TermUnit.WORKING_HOURS,
+_UNITS: Final[Mapping[str, Unit]] = {
+    "ngày làm việc": Unit.WORKING_DAYS,
+    "ngày": Unit.CALENDAR_DAYS,
+    "giờ": Unit.WORKING_HOURS,
+    "giờ làm việc": Unit.WORKING_HOURS,
 }
 _UNIT_NAMES: Final = {
-    TermUnit.WORKING_DAYS: "Ngày làm việc",
-    TermUnit.DAYS: "Ngày",
-    TermUnit.WORKING_HOURS: "Giờ làm việc",
-    TermUnit.SAME_DAY: "Ngày làm việc",
+    Unit.WORKING_DAYS: "Ngày làm việc",
+    Unit.CALENDAR_DAYS: "Ngày",
+    Unit.WORKING_HOURS: "Giờ làm việc",
+    Unit.SAME_DAY: "Ngày làm việc",
 }
-_NOT_A_SCAN: Final = ("application/pdf", "image/jpeg", "image/png")
+_SCANS: Final = ("application/pdf", "image/jpeg", "image/png")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def read(data: Any, *, from_on: date, version: int = 1) -> Imported:
     ways, fees = _ways(data, from_on, notes)
     documents, forms = _documents(data, notes)
     fields = _objects(data, "LINHVUCTHUCHIEN") or [{}]
-    terms = [each for each in ways if each.unit is TermUnit.WORKING_DAYS]
+    days = [each.term.count for each in ways if each.term.unit is Unit.WORKING_DAYS]
     known = Procedure(
         code=code,
         name_vi=_text(data, "TENTTHC"),
@@ -72,7 +72,7 @@ def read(data: Any, *, from_on: date, version: int = 1) -> Imported:
         field=_maybe(fields[0], "TENLINHVUC"),
         field_code=_maybe(fields[0], "MALINHVUC"),
         result_vi="; ".join(_maybe(each, "TENKETQUA") for each in _objects(data, "KETQUATHUCHIEN")),
-        working_days=max((each.term for each in terms), default=0),
+        working_days=max(days, default=0),
         legal_basis="; ".join(
             _joined(each, "SOVANBAN", "TENVANBAN") for each in _objects(data, "CANCUPHAPLY")
         ),
@@ -118,21 +118,21 @@ def _ways(
         for time in times:
             way = _way(channel, time, notes)
             before = ways.get(channel)
-            ways[channel] = way if before is None or way.term > before.term else before
+            ways[channel] = way if before is None or way.term.count > before.term.count else before
             fees += _fees(time, channel, from_on, notes)
     return tuple(ways.values()), _once_each(fees, notes)
 
 
 def _way(channel: Channel, time: Mapping[str, Any], notes: list[str]) -> Way:
     term = _whole(time.get("THOIGIANGIAIQUYET"), "THOIGIANGIAIQUYET")
-    if term < 0:
-        raise Malformed("THOIGIANGIAIQUYET is less than nothing")
+    if not 0 <= term <= MOST_UNITS:
+        raise Malformed(f"THOIGIANGIAIQUYET is none of 0 to {MOST_UNITS}")
     words = _maybe(time, "DONVITINH").casefold()
     unit = _UNITS.get(words)
     if unit is None:
         notes.append(f"DONVITINH {words!r} is not known: taken as working days")
-        unit = TermUnit.WORKING_DAYS
-    return Way(channel, term, TermUnit.SAME_DAY if term == 0 else unit, _maybe(time, "MOTA"))
+        unit = Unit.WORKING_DAYS
+    return Way(channel, Term(term, unit if term else Unit.SAME_DAY), _maybe(time, "MOTA"))
 
 
 def _fees(time: Mapping[str, Any], channel: Channel, from_on: date, notes: list[str]) -> Iterable[FeeRule]:
@@ -193,7 +193,7 @@ def _documents(
             name_vi=name,
             name_en=name,
             required=len(cases) == 1,
-            media_types=_NOT_A_SCAN,
+            media_types=_SCANS,
             originals=_whole(told.get("SOBANCHINH") or 0, "SOBANCHINH"),
             copies=_whole(told.get("SOBANSAO") or 0, "SOBANSAO"),
             form=code if link else None,
@@ -276,8 +276,8 @@ def _written_way(known: Procedure, way: Way, on: date) -> dict[str, Any]:
         "KENH": NATIONAL_CHANNELS[way.channel],
         "THOIGIAN": [
             {
-                "THOIGIANGIAIQUYET": way.term,
-                "DONVITINH": _UNIT_NAMES[way.unit],
+                "THOIGIANGIAIQUYET": way.term.count,
+                "DONVITINH": _UNIT_NAMES[way.term.unit],
                 "MOTA": way.note_vi,
                 "PHILEPHI": [_written_fee(each, Asked(on, way.channel)) for each in rules],
             }

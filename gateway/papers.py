@@ -98,9 +98,12 @@ class Papers:
         return signer_for(self._stores, RECEIPT, now=self.today())
 
     def root(self) -> x509.Certificate:
-        """The uppermost certificate above the signer of papers: readers are given it to trust."""
+        """The certificate above the signer of papers: readers are given it to trust.
+
+        The one right above it and not the uppermost: who checks a container looks one step up (ADR 0020).
+        """
         held = self.signer()
-        return held.chain[-1] if held.chain else held.certificate
+        return held.chain[0] if held.chain else held.certificate
 
     def press(self) -> Press:
         from gateway.forms import FormPress

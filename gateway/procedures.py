@@ -15,6 +15,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from gateway.domain.answers import Condition, FieldKind
 from gateway.domain.catalogue import Catalogue
+from gateway.domain.deadline_parts import Unit
 from gateway.domain.errors import Malformed, Misconfigured
 from gateway.domain.fees import Channel, FeeRule, Period
 from gateway.domain.procedure import (
@@ -23,7 +24,6 @@ from gateway.domain.procedure import (
     WITH_FORMS,
     Delivery,
     Procedure,
-    TermUnit,
 )
 
 _VERSIONS: Final = TypeAdapter(tuple[Procedure, ...], config=ConfigDict(extra="forbid"))
@@ -133,9 +133,9 @@ def _faults_of_level(known: Procedure) -> Iterator[str]:
         yield "levels 3 and 4 are handed in online"
     if known.level == WHOLE_ONLINE and set(known.deliveries) <= {Delivery.COUNTER}:
         yield "level 4 brings the result home"
-    for way in known.ways:
-        if way.term < 0 or (way.unit is not TermUnit.SAME_DAY and way.term == 0):
-            yield f"the term at {way.channel} is no time"
+    told = [each.term for each in known.ways if each.term.unit in {Unit.WORKING_DAYS, Unit.SAME_DAY}]
+    if told and known.working_days not in {each.count for each in told}:
+        yield f"no way takes {known.working_days} working days"
 
 
 def _faults_of_names(known: Procedure) -> Iterator[str]:

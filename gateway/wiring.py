@@ -27,7 +27,7 @@ from gateway.notary import open_notary
 from gateway.papers import Papers, look_at_signature
 from gateway.parts import FolderParts
 from gateway.service import routing
-from gateway.service.context import Context, Schedules
+from gateway.service.context import Context, Notary, Schedules
 from gateway.store import embedded
 from gateway.store import reports as report_store
 from gateway.store.calls import CallJournal
@@ -133,18 +133,23 @@ def open_house(
         ),
         try_life=timedelta(seconds=settings.try_life_s),
         refund_limit_vnd=settings.refund_limit_vnd,
-        notary=open_notary(
-            settings,
-            keystore,
-            bind=papers.bind,
-            stamp=papers.stamp(),
-            keys=lambda: keystore.public_jwks(HTTP, WEBHOOK, PAPER),
-            now=now(),
-        ),
+        notary=_notary(settings, keystore, papers),
         clock=clock,
         entropy=entropy,
     )
     return House(settings, url, engine, keystore, papers, context)
+
+
+def _notary(settings: Settings, keystore: Keystore, papers: Papers) -> Notary:
+    """Who signs the proof log and binds containers."""
+    return open_notary(
+        settings,
+        keystore,
+        bind=papers.bind,
+        stamp=papers.stamp(),
+        keys=lambda: keystore.public_jwks(HTTP, WEBHOOK, PAPER),
+        now=now(),
+    )
 
 
 def _recorder(pool: Pool) -> Callable[[Told], str]:

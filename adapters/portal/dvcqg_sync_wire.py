@@ -12,6 +12,7 @@ from typing import Final
 from gateway.domain import wire
 from gateway.domain.case import NATIONAL, CaseState
 from gateway.domain.errors import Malformed
+from gateway.domain.fees import NATIONAL_CHANNELS
 from gateway.ports import Applicant, CaseRecord, CaseStep, HttpRequest
 
 IDENTITY: Final = {"cccd": ("1", r"[0-9]{12}"), "cmnd": ("2", r"[0-9]{9}")}
@@ -27,7 +28,7 @@ class Settings:
     """One contract with the portal. `units` gives the `madonvi` of agencies that have another one than `unit_code`.
 
     `taken`, `exists`, `absent` and `refusals` are values of `error_code` about a case; `stale` says that the session is
-    over, `shut` that we may not call at all. `channel` is KenhThucHien, `place` NoiNopHoSo; `handler` and
+    over, `shut` that we may not call at all. `place` is NoiNopHoSo; `handler` and
     `handler_title` stand for whoever worked on a case, since names of staff are not told.
     """
 
@@ -51,7 +52,6 @@ class Settings:
     steps_service: str = "CapNhatTienDoHoSoMC"
     lookup_service: str = "TraCuuHoSo"
     lookup_list: str = "data"
-    channel: str = "2"
     place: str = "2"
     verified_by_vneid: str = "0"
     fee_taken: str = "Thu trước"
@@ -104,7 +104,7 @@ def encode_record(settings: Settings, record: CaseRecord) -> dict[str, object]:
         "MaTTHC": given("MaTTHC", record.procedure_code, CODE_CHARS),
         "TenTTHC": given("TenTTHC", record.procedure_name, NAME_CHARS),
         "TenLinhVuc": wire.one_line(record.field_name, NAME_CHARS),
-        "KenhThucHien": settings.channel,
+        "KenhThucHien": str(NATIONAL_CHANNELS[record.channel]),
         "SoGiayToChuHoSo": wire.one_line(paper.id_number, CODE_CHARS),
         "ChuHoSo": given("ChuHoSo", paper.name, NAME_CHARS),
         "LoaiDoiTuong": ENTERPRISE if paper.id_kind == "tax_code" else CITIZEN,

@@ -13,9 +13,9 @@ from gateway.cli.failures import FAILURES, sentence
 from gateway.cli.key import SYMMETRIC, describe
 from gateway.cli.variables import OBJECT, variables
 from gateway.config import Settings
-from gateway.domain.errors import GatewayError
+from gateway.domain.errors import GatewayError, Misconfigured
 from gateway.service.cases import VIETNAM
-from gateway.store import migrate
+from gateway.store import cases, migrate
 from gateway.wiring import House, now
 from signing.errors import SigningError
 from signing.keys import State
@@ -136,6 +136,19 @@ def _database(here: House) -> Iterator[Finding]:
     head = migrate.head()
     text = f"schema: {found}" if found == head else f"schema: {found}, this code needs {head}: run `migrate`"
     yield Finding(ok=found == head, text=text)
+    if found == head:
+        yield from _followed(here)
+
+
+def _followed(here: House) -> Iterator[Finding]:
+    """A case follows its version for ever: a file that was taken away is missed by every page of the case."""
+    with here.engine.connect() as connection:
+        followed = cases.versions_followed(connection)
+    for code, version in followed:
+        try:
+            here.context.catalogue.version(code, version)
+        except Misconfigured as error:
+            yield Finding(ok=False, text=f"procedures: {error}, and cases follow it")
 
 
 COMMANDS: Sequence[Command] = (

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from gateway.domain.errors import NotFound
+from gateway.domain.errors import Misconfigured, NotFound
 from gateway.domain.procedure import Procedure, in_force
 
 
@@ -36,10 +36,10 @@ class Catalogue:
         return found
 
     def version(self, code: str, number: int) -> Procedure:
-        """That very version: what a case follows. Raises `NotFound`."""
+        """That very version: what a case follows. Raises `Misconfigured`: a file was taken away that cases need."""
         found = next((each for each in self.by_code.get(code, ()) if each.version == number), None)
         if found is None:
-            raise NotFound("the catalogue has no such version of this procedure")
+            raise Misconfigured(f"the catalogue has no version {number} of the procedure {code}")
         return found
 
     def search(self, on: date, *, level: int | None = None, part: str = "") -> list[Procedure]:

@@ -105,6 +105,16 @@ def _sentence(step: Step, choose: _Choice, on: str, expected: str) -> str:
     return f"{said} ({told})." if told else f"{said}."
 
 
+def term_vi(term: Term) -> str:
+    """`10 ngày làm việc`, `trong ngày`."""
+    return _term(term, _vi)
+
+
+def term_en(term: Term) -> str:
+    """As `term_vi`, in English."""
+    return _term(term, _en)
+
+
 def _term(term: Term, choose: _Choice) -> str:
     words = choose(_UNITS[term.unit]).format(term.count)
     return words.removesuffix("s") if term.count == 1 else words

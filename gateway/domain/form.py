@@ -10,8 +10,9 @@ from datetime import date, datetime, timedelta
 from typing import ClassVar, Final
 
 from gateway.domain.codes import parse_case_code
+from gateway.domain.deadline_parts import Term, Unit
+from gateway.domain.fees import Channel
 from gateway.domain.form_parts import (
-    Channel,
     Fee,
     FormKind,
     GivenFile,
@@ -35,7 +36,7 @@ BASIS: Final = "Thông tư 03/2025/TT-VPCP, Phụ lục I"
 
 @dataclass(frozen=True, slots=True)
 class Reception:
-    """01. Also the appointment slip. `working_days` is the procedure's time; 0 means on the same day.
+    """01. Also the appointment slip. `term` is the procedure's time.
 
     `due_at` is when the result can be fetched, computed by the working-day rule of `deadline`.
     """
@@ -50,7 +51,7 @@ class Reception:
     channel: Channel
     papers: tuple[PaperItem, ...]
     sets: int
-    working_days: int
+    term: Term
     received_at: datetime
     due_at: datetime
     way: ResultWay
@@ -68,7 +69,8 @@ class Reception:
         _check_sums(self.fees, self.paid_vnd)
         demand(bool(self.papers) and self.sets > 0, "A case that is taken in has papers, in one set or more")
         in_order(self.received_at, self.due_at)
-        soonest = day_of(self.received_at) + timedelta(days=self.working_days)
+        days = self.term.count if self.term.unit is Unit.WORKING_DAYS else 0
+        soonest = day_of(self.received_at) + timedelta(days=days)
         demand(
             day_of(self.due_at) >= soonest, "The appointment is sooner than the working days of the procedure"
         )

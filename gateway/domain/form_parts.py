@@ -14,6 +14,7 @@ from typing import Final
 
 from gateway.domain.codes import parse_case_code
 from gateway.domain.errors import Malformed
+from gateway.domain.fees import FeeKind
 from gateway.domain.money import Vnd, check_vnd
 
 MAX_TEXT_CHARS: Final = 2000
@@ -38,28 +39,12 @@ class FormKind:
     title_en: str
 
 
-class Channel(StrEnum):
-    """How a case came in: KenhThucHien 1, 2, 3 of the National portal."""
-
-    COUNTER = "counter"
-    ONLINE = "online"
-    POST = "post"
-
-
 class ResultWay(StrEnum):
     """How the result is returned: HinhThuc of the National portal."""
 
     COUNTER = "counter"
     POST = "post"
     ONLINE = "online"
-
-
-class FeeKind(StrEnum):
-    """Phí and lệ phí are the state's and never mixed; postage is no state fee (Luật 97/2015/QH13)."""
-
-    PHI = "phi"
-    LE_PHI = "le_phi"
-    POSTAGE = "postage"
 
 
 class Timeliness(StrEnum):

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from gateway.domain import answers as forms
 from gateway.domain.answers import Condition, Field
+from gateway.domain.deadline_parts import Term
 from gateway.domain.errors import Missing
 from gateway.domain.fees import Channel, FeeRule, Period
 
@@ -29,13 +30,6 @@ class PayWhen(StrEnum):
     AFTER = "after"
 
 
-class TermUnit(StrEnum):
-    WORKING_DAYS = "working_days"
-    DAYS = "days"
-    WORKING_HOURS = "working_hours"
-    SAME_DAY = "same_day"
-
-
 class Delivery(StrEnum):
     """How the result can be given (trả kết quả)."""
 
@@ -49,8 +43,7 @@ class Way:
     """One way of handing in (cách thức thực hiện), and the time for processing after reception by it."""
 
     channel: Channel
-    term: int
-    unit: TermUnit
+    term: Term
     note_vi: str = ""
 
 
@@ -86,7 +79,7 @@ class RequiredDocument:
 class Procedure:
     """One version of a procedure of the national catalogue.
 
-    `working_days` is the time for processing after reception online; ways that differ are in `ways`.
+    `working_days` is the time for processing after reception, 0 the same day; where `ways` tell it, theirs counts.
     """
 
     code: str
@@ -122,10 +115,10 @@ class Procedure:
     local_codes: tuple[str, ...] = ()
     """Codes of the same procedure in older or local catalogues: found by them too."""
 
-    def way(self, channel: Channel) -> Way:
-        """The way of handing in, or the working days where it is not told apart."""
-        fits = (each for each in self.ways if each.channel is channel)
-        return next(fits, Way(channel, self.working_days, TermUnit.WORKING_DAYS))
+    def term(self, channel: Channel) -> Term:
+        """The time for processing of what came by that channel."""
+        fits = (each.term for each in self.ways if each.channel is channel)
+        return next(fits, Term.of_working_days(self.working_days))
 
     def offers(self, channel: Channel) -> bool:
         return not self.ways or any(each.channel is channel for each in self.ways)

@@ -10,6 +10,7 @@ from enum import IntEnum, StrEnum
 from typing import Final, Protocol
 
 from gateway.domain.case import CaseState
+from gateway.domain.fees import Channel
 from gateway.ports.money import FeeLine
 
 
@@ -61,6 +62,8 @@ class CaseRecord:
     documents: tuple[ListedDocument, ...] = ()
     payment: OnlinePayment = OnlinePayment.NOT_ONLINE
     by_post: bool = False
+    channel: Channel = Channel.ONLINE
+    """How the case was handed in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,7 +163,7 @@ def _insert(
 
 
 def procedure_of(context: Context, case: store.Case) -> Procedure:
-    """The version of its procedure that a case follows for ever. Raises `NotFound`."""
+    """The version of its procedure that a case follows for ever. Raises `Misconfigured`."""
     return context.catalogue.version(case.procedure_code, case.procedure_version)
 
 

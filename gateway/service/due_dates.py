@@ -10,6 +10,7 @@ from typing import Final
 from gateway.domain.case import CaseState
 from gateway.domain.deadline import due
 from gateway.domain.deadline_parts import Due, Extension, Stop, StopKind, Term
+from gateway.domain.fees import Channel
 from gateway.domain.workdays import Timetable, working_days_between
 from gateway.service.context import Context
 from gateway.store.cases import Case
@@ -25,7 +26,7 @@ WAITING: Final = {
 
 def promised(context: Context, case: Case, received_at: datetime) -> Due:
     """The due date as it is said at reception."""
-    return due(received_at, _term(context, case), context.calendar.of(case.agency_code))
+    return due(received_at, term_of(context, case), context.calendar.of(case.agency_code))
 
 
 def reckoned(
@@ -40,17 +41,17 @@ def reckoned(
     timetable, events = context.calendar.of(case.agency_code), list(timeline)
     return due(
         case.accepted_at,
-        _term(context, case),
+        term_of(context, case),
         timetable,
         stops=tuple(_stops(events, resumed_at)),
         extensions=tuple(_extensions(events, timetable)),
     )
 
 
-def _term(context: Context, case: Case) -> Term:
-    return Term.of_working_days(
-        context.catalogue.version(case.procedure_code, case.procedure_version).working_days
-    )
+def term_of(context: Context, case: Case) -> Term:
+    """The time that the procedure gives for what came by the case's channel."""
+    known = context.catalogue.version(case.procedure_code, case.procedure_version)
+    return known.term(Channel(case.channel))
 
 
 def _stops(events: Iterable[Event], resumed_at: datetime | None) -> Iterator[Stop]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 
 from gateway.domain.case import NATIONAL, CaseState
+from gateway.domain.fees import FeeKind
 from gateway.domain.form import (
     Apology,
     ControlSlip,
@@ -19,9 +20,7 @@ from gateway.domain.form import (
     SupplementRequest,
 )
 from gateway.domain.form_parts import (
-    Channel,
     Fee,
-    FeeKind,
     GivenFile,
     Head,
     Office,
@@ -112,7 +111,7 @@ def _submission(context: Context, facts: PaperFacts) -> Submission:
         head=_head(context, facts),
         subject=_subject(facts),
         reference=facts.reference,
-        channel=Channel.ONLINE,
+        channel=facts.channel,
         submitted_at=min(facts.submitted_at, facts.at),
         documents=tuple(
             GivenFile(each.code, each.name, each.size_bytes, each.sha256) for each in facts.documents
@@ -131,10 +130,10 @@ def _reception(context: Context, facts: PaperFacts) -> Reception:
     return Reception(
         head=head,
         subject=_subject(facts),
-        channel=Channel.ONLINE,
+        channel=facts.channel,
         papers=papers or (PaperItem(FILLED_IN, files=1),),
         sets=1,
-        working_days=facts.working_days,
+        term=facts.term,
         received_at=_received_at(facts),
         due_at=_due_at(context, facts, facts.due_on),
         way=facts.way,

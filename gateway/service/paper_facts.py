@@ -11,7 +11,9 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection
 
 from gateway.domain.case import CaseEvent, CaseState
+from gateway.domain.deadline_parts import Term
 from gateway.domain.delivery import DeliveryState
+from gateway.domain.fees import Channel
 from gateway.domain.form import (
     Apology,
     ControlSlip,
@@ -22,7 +24,7 @@ from gateway.domain.form import (
     SupplementRequest,
 )
 from gateway.domain.form_parts import ResultWay
-from gateway.service import sealed
+from gateway.service import due_dates, sealed
 from gateway.service.context import Context
 from gateway.store import case_papers as store
 from gateway.store import cases as case_store
@@ -127,7 +129,8 @@ class PaperFacts:
     case_code: str
     procedure_code: str
     procedure_name: str
-    working_days: int
+    term: Term
+    channel: Channel
     agency_code: str
     reference: str
     track_token: str = field(repr=False)
@@ -184,7 +187,8 @@ def _facts(
         case_code=case.case_code,
         procedure_code=procedure.code,
         procedure_name=procedure.name_vi,
-        working_days=procedure.working_days,
+        term=due_dates.term_of(context, case),
+        channel=Channel(case.channel),
         agency_code=case.agency_code,
         reference=case.reference,
         track_token=case.track_token,

@@ -7,7 +7,8 @@ from itertools import accumulate
 from sqlalchemy import Connection
 
 from gateway.domain.case import CaseState
-from gateway.domain.errors import NotFound
+from gateway.domain.errors import Misconfigured
+from gateway.domain.fees import Channel
 from gateway.domain.portal_sync import Move
 from gateway.domain.procedure import Procedure
 from gateway.ports import Applicant, CaseRecord, CaseStep, FeeLine, ListedDocument, OnlinePayment
@@ -65,6 +66,7 @@ def record(
         ),
         payment=_payment(store.paid_at(connection, case.case_code)),
         by_post=store.is_mailed(connection, case.case_code),
+        channel=Channel(case.channel),
     )
 
 
@@ -72,7 +74,7 @@ def _known(context: Context, case: case_store.Case) -> Procedure | None:
     """None for a procedure that left the catalogue: the portal is told its code, and judges."""
     try:
         return context.catalogue.version(case.procedure_code, case.procedure_version)
-    except NotFound:
+    except Misconfigured:
         return None
 
 

@@ -8,7 +8,7 @@ from gateway.domain import case as case_rules
 from gateway.domain import payment as payment_rules
 from gateway.domain import refund as refund_rules
 from gateway.domain.case import AGENCY_EVENTS, IN_WORK, NATIONAL, CaseState
-from gateway.domain.deadline_words import explain_en, explain_vi
+from gateway.domain.deadline_words import explain_en, explain_vi, term_vi
 from gateway.domain.delivery import PUBLIC as PUBLIC_DELIVERY
 from gateway.domain.delivery import TERMINAL as DELIVERY_ENDS
 from gateway.domain.delivery import DeliveryState
@@ -151,7 +151,7 @@ def case(
         "owed_vnd": owed_vnd,
         "documents": [_document(each) for each in documents],
         "due_on": None if shown.due_on is None else shown.due_on.isoformat(),
-        "due_reason": _due_reason(shown, procedure.working_days, timeline),
+        "due_reason": _due_reason(context, shown, timeline),
         "due_steps": _due_steps(context, shown, timeline),
         "submission_receipt": shown.submission_receipt,
         "created_at": moment(shown.created_at),
@@ -183,7 +183,7 @@ def case_paper(context: Context, shown: CasePaper) -> dict[str, Any]:
     }
 
 
-def _due_reason(shown: Case, working_days: int, timeline: list[Event]) -> str | None:
+def _due_reason(context: Context, shown: Case, timeline: list[Event]) -> str | None:
     if shown.accepted_at is None:
         return None
     moved = next((event.data for event in reversed(timeline) if event.type == "case.extended"), None)
@@ -191,7 +191,7 @@ def _due_reason(shown: Case, working_days: int, timeline: list[Event]) -> str | 
         was = date.fromisoformat(str(moved["was_due_on"])).strftime("%d/%m/%Y")
         return f"gia hạn, ngày hẹn trước là {was}: {moved['reason']}"
     day = shown.accepted_at.astimezone(VIETNAM).strftime("%d/%m/%Y")
-    return f"{working_days} ngày làm việc kể từ ngày tiếp nhận {day}"
+    return f"{term_vi(due_dates.term_of(context, shown))} kể từ ngày tiếp nhận {day}"
 
 
 def _due_steps(context: Context, shown: Case, timeline: list[Event]) -> list[dict[str, str]]:

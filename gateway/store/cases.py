@@ -114,6 +114,14 @@ def sealed_applicant(connection: Connection, case_code: str) -> bytes:
     return bytes(connection.execute(query).scalar_one())
 
 
+def versions_followed(connection: Connection) -> Sequence[tuple[str, int]]:
+    """Each procedure and version that a case follows."""
+    query = (
+        select(cases.c.procedure_code, cases.c.procedure_version).distinct().order_by(cases.c.procedure_code)
+    )
+    return [(row.procedure_code, row.procedure_version) for row in connection.execute(query)]
+
+
 def sealed_answers(connection: Connection, case_code: str) -> bytes:
     query = select(cases.c.answers_sealed).where(cases.c.case_code == case_code)
     return bytes(connection.execute(query).scalar_one())

@@ -211,7 +211,7 @@ def test_a_paper_says_what_was_so_when_its_event_happened(town: World) -> None:
     paid(town, code)
     _, facts = made(town, code, paper_id, minutes(60))
     assert "2026-12-09T17:00:00+07:00" == facts["due_at"], "not the day that was named later"
-    assert (10, 0) == (facts["working_days"], facts["paid_vnd"])
+    assert (10, 0) == (facts["term"]["count"], facts["paid_vnd"])
     assert ("counter", "Bộ phận Một cửa, Số 5 đường An Dương Vương") == (facts["way"], facts["return_to"])
     assert facts["received_at"] == facts["head"]["issued_at"] == "2026-11-24T10:00:00+07:00"
     assert 0 == made(town, code, first)[1]["paid_vnd"]

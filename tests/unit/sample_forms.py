@@ -6,6 +6,8 @@ import typing
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta, timezone
 
+from gateway.domain.deadline_parts import Term
+from gateway.domain.fees import Channel, FeeKind
 from gateway.domain.form import (
     FORMS,
     Apology,
@@ -21,9 +23,7 @@ from gateway.domain.form import (
     SupplementRequest,
 )
 from gateway.domain.form_parts import (
-    Channel,
     Fee,
-    FeeKind,
     GivenFile,
     Head,
     Office,
@@ -89,7 +89,7 @@ RECEPTION = Reception(
         PaperItem("Văn bản ủy quyền", copies=3),
     ),
     sets=1,
-    working_days=10,
+    term=Term(10),
     received_at=at(11, 24, 10, 4),
     due_at=at(12, 8, 16, 30),
     way=ResultWay.POST,

@@ -52,7 +52,7 @@ def test_a_dry_run_keeps_nothing_and_an_import_adds_a_version(
     assert "3.000347  version 2 from 2027-01-01" in capsys.readouterr().out
     old, new = procedures.catalogue(folder).by_code["3.000347"]
     assert "2026-12-31" == str(old.period.to_on)
-    assert (4, "2027-01-01") == (new.ways[0].term, str(new.period.from_on))
+    assert (4, "2027-01-01") == (new.ways[0].term.count, str(new.period.from_on))
 
 
 def test_a_version_that_begins_before_the_last_is_refused_and_nothing_is_kept(

@@ -15,9 +15,11 @@ from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObj
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from gateway import forms
+from gateway.domain.deadline_parts import Term, Unit
 from gateway.domain.errors import Malformed
+from gateway.domain.fees import FeeKind
 from gateway.domain.form import Form, case_code_of
-from gateway.domain.form_parts import MAX_TEXT_CHARS, Fee, FeeKind, Office, PaperItem
+from gateway.domain.form_parts import MAX_TEXT_CHARS, Fee, Office, PaperItem
 from gateway.forms import FormPress, form_json, render_form
 from gateway.typeset import TEMPLATES
 from signing.certificates import ensure_certificate
@@ -292,7 +294,7 @@ def test_fees_of_one_sort_need_no_sums_apart() -> None:
 
 
 def test_a_same_day_procedure_says_what_holds_after_three_in_the_afternoon() -> None:
-    found = printed(render_form(dataclasses.replace(sample.RECEPTION, working_days=0)))
+    found = printed(render_form(dataclasses.replace(sample.RECEPTION, term=Term(0, Unit.SAME_DAY))))
     assert squeezed("nhận sau 15 giờ thì trả trong ngày làm việc tiếp theo") in found
 
 
@@ -351,7 +353,7 @@ def test_times_and_sums_are_the_same_on_paper_and_in_the_data(
         sample.RECEPTION,
         received_at=received,
         due_at=received + timedelta(seconds=later),
-        working_days=0,
+        term=Term(0, Unit.SAME_DAY),
         fees=tuple(Fee(kind, "x", amount) for kind, amount in zip(kinds, amounts, strict=False)),
         paid_vnd=0,
     )

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import national_catalogue, procedures
+from gateway.domain.deadline_parts import Unit
 from gateway.domain.errors import Malformed
 from gateway.domain.fees import Asked, Channel, FeeKind, charges
-from gateway.domain.procedure import TermUnit
 
 TODAY = date(2026, 11, 24)
 LICENCE: dict[str, Any] = {
@@ -83,7 +83,9 @@ def test_what_the_catalogue_tells_is_read() -> None:
     found = national_catalogue.read(LICENCE, from_on=TODAY, version=3)
     known = found.procedure
     assert ("3.000347", 3, 4, 5) == (known.code, known.version, known.level, known.working_days)
-    assert [(Channel.COUNTER, 5), (Channel.ONLINE, 3)] == [(each.channel, each.term) for each in known.ways]
+    assert [(Channel.COUNTER, 5), (Channel.ONLINE, 3)] == [
+        (each.channel, each.term.count) for each in known.ways
+    ]
     assert [135_000, 115_000] == [each.amount_vnd for each in known.fees]
     assert {FeeKind.LE_PHI} == {each.kind for each in known.fees}
     assert ["KQ.G16-0001", "giay-to-2"] == [each.code for each in known.documents]
@@ -123,14 +125,14 @@ def test_what_it_cannot_tell_is_noted() -> None:
         "MucDo",
     ):
         assert part in text
-    assert 9 == found.procedure.way(Channel.COUNTER).term
+    assert 9 == found.procedure.term(Channel.COUNTER).count
 
 
 def test_no_days_is_the_same_day_and_dollars_stay_dollars() -> None:
     fee = {"MAPHILEPHI": "NA5", "SOTIEN": 10, "DONVI": "USD", "MOTA": "Phí"}
     way = {"KENH": 1, "THOIGIAN": [{"THOIGIANGIAIQUYET": 0, "DONVITINH": "Ngày", "PHILEPHI": [fee]}]}
     known = national_catalogue.read(changed(CACHTHUCTHUCHIEN=[way]), from_on=TODAY).procedure
-    assert TermUnit.SAME_DAY is known.ways[0].unit
+    assert Unit.SAME_DAY is known.ways[0].term.unit
     assert "USD" == known.fees[0].currency
 
 

@@ -120,8 +120,10 @@ def test_a_case_keeps_its_version_and_a_new_one_follows_the_day() -> None:
     assert 1 == known.now("1.001456", date(2026, 6, 30)).version
     assert 2 == known.now("1.001456", date(2026, 7, 1)).version
     assert 8 == known.version("1.001456", 1).working_days
-    with pytest.raises(NotFound):
+    with pytest.raises(Misconfigured, match=r"no version 3 of the procedure 1\.001456"):
         known.version("1.001456", 3)
+    with pytest.raises(NotFound):
+        known.now("1.001457", date(2026, 7, 1))
 
 
 def test_versions_of_one_day_are_refused() -> None:
@@ -178,10 +180,10 @@ def test_what_is_no_procedure_is_refused(text: str) -> None:
 
 def test_a_folder_replaces_what_ships_code_by_code(tmp_path: Path) -> None:
     data = shipped("1.001456")
-    data["versions"][0]["working_days"] = 6  # type: ignore[index]
+    data["versions"][0]["ways"][0]["term"]["count"] = 6  # type: ignore[index]
     (tmp_path / "1.001456.json").write_text(json.dumps(data), encoding="utf-8")
     known = procedures.catalogue(tmp_path)
-    assert 6 == known.now("1.001456", TODAY).working_days
+    assert 6 == known.now("1.001456", TODAY).term(Channel.COUNTER).count
     assert 5 == known.now("3.000347", TODAY).working_days
     (tmp_path / "bad.json").write_bytes(b"\xff\xfe")
     with pytest.raises(Misconfigured, match=r"bad\.json cannot be read"):

@@ -14,15 +14,8 @@ from gateway.service import case_papers, cases, documents, evidence, extensions,
 from gateway.service.cases import Caller
 from gateway.store import cases as store
 from gateway.store import spine
-from gateway.web.api.models import (
-    CaseIn,
-    CaseOut,
-    CasePapersOut,
-    DocumentOut,
-    ExtensionIn,
-    FeesIn,
-    TransitionIn,
-)
+from gateway.web.api.models import CaseIn, ExtensionIn, FeesIn, TransitionIn
+from gateway.web.api.shown import CaseOut, CasePapersOut, DocumentOut
 from gateway.web.auth import caller
 from gateway.web.context import web
 

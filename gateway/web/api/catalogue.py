@@ -7,7 +7,7 @@ from gateway import procedures as procedures_file
 from gateway.domain.errors import Malformed
 from gateway.service import cases, routing, show
 from gateway.store import payments as store
-from gateway.web.api.models import ProceduresOut, Shown, StatusOut
+from gateway.web.api.shown import ProceduresOut, Shown, StatusOut
 from gateway.web.auth import caller
 from gateway.web.context import web
 

@@ -3,7 +3,8 @@
 from apiflask import APIBlueprint
 
 from gateway.service import deliveries, show
-from gateway.web.api.models import DeliveryIn, DeliveryOut
+from gateway.web.api.models import DeliveryIn
+from gateway.web.api.shown import DeliveryOut
 from gateway.web.auth import caller
 from gateway.web.context import web
 

@@ -18,7 +18,8 @@ from gateway.store import payments as store
 from gateway.store import receipts as receipt_store
 from gateway.store import refunds as refund_store
 from gateway.web import ways
-from gateway.web.api.models import AttemptIn, AttemptOut, PaymentIn, PaymentOut, PaymentPage
+from gateway.web.api.models import AttemptIn, PaymentIn
+from gateway.web.api.shown import AttemptOut, PaymentOut, PaymentPage
 from gateway.web.auth import caller
 from gateway.web.context import web
 

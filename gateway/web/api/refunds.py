@@ -3,7 +3,8 @@
 from apiflask import APIBlueprint
 
 from gateway.service import refunds, show
-from gateway.web.api.models import RefundIn, RefundOut
+from gateway.web.api.models import RefundIn
+from gateway.web.api.shown import RefundOut
 from gateway.web.auth import caller
 from gateway.web.context import web
 

@@ -10,7 +10,8 @@ from gateway.domain.published import PUBLISHED
 from gateway.service import show, webhooks
 from gateway.store import spine
 from gateway.store import webhooks as store
-from gateway.web.api.models import EndpointIn, EndpointOut, EndpointPatch, EventsOut, ResentOut, TriesOut
+from gateway.web.api.models import EndpointIn, EndpointPatch
+from gateway.web.api.shown import EndpointOut, EventsOut, ResentOut, TriesOut
 from gateway.web.auth import caller
 from gateway.web.context import web
 from signing.errors import SigningError

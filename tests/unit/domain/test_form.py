@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.domain.deadline_parts import Term, Unit
 from gateway.domain.errors import Malformed
+from gateway.domain.fees import FeeKind
 from gateway.domain.form import FORMS, Form, Reception, case_code_of
 from gateway.domain.form_parts import (
     MAX_ROWS,
     MAX_TEXT_CHARS,
     Fee,
-    FeeKind,
     GivenFile,
     Head,
     Office,
@@ -92,9 +93,9 @@ REFUSED: list[tuple[object, dict[str, object]]] = [
     (sample.RECEPTION, {"return_to": ""}),
     (sample.RECEPTION, {"bring": ("",)}),
     (sample.RECEPTION, {"received_at": NAIVE}),
-    (sample.RECEPTION, {"due_at": at(11, 24, 10, 3), "working_days": 0}),
+    (sample.RECEPTION, {"due_at": at(11, 24, 10, 3), "term": Term(0, Unit.SAME_DAY)}),
     (sample.RECEPTION, {"due_at": at(12, 3, 23, 59)}),
-    (sample.RECEPTION, {"working_days": 100_001}),
+    (sample.RECEPTION, {"term": Term(2_000)}),
     (sample.RECEPTION, {"paid_vnd": 234_501}),
     (sample.RECEPTION, {"fees": (Fee(FeeKind.PHI, "x", LARGEST_VND),) * 2}),
     (sample.SUPPLEMENT, {"wanted": ()}),
@@ -159,10 +160,12 @@ def test_an_empty_optional_text_and_an_absent_owner_are_no_fault() -> None:
 def test_an_appointment_is_never_sooner_than_the_working_days(days: int, hours: int) -> None:
     received = at(11, 24, 0)
     due = received + timedelta(days=days, hours=hours)
-    fits = dataclasses.replace(sample.RECEPTION, received_at=received, due_at=due, working_days=days)
-    assert days == fits.working_days
+    fits = dataclasses.replace(
+        sample.RECEPTION, received_at=received, due_at=due, term=Term.of_working_days(days)
+    )
+    assert days == fits.term.count
     with pytest.raises(Malformed):
-        dataclasses.replace(sample.RECEPTION, received_at=received, due_at=due, working_days=days + 1)
+        dataclasses.replace(sample.RECEPTION, received_at=received, due_at=due, term=Term(days + 1))
 
 
 @pytest.mark.parametrize(
