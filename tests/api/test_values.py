@@ -92,6 +92,7 @@ NOT_A_LINE = {
     "line separator": "A\u2028B",
     "right to left override": "A\u202eB",
     "isolate": "A\u2066B",
+    "no character of XML": "A\ufffeB",
     "too long": "a" * 251,
 }
 

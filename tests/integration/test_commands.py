@@ -239,6 +239,17 @@ def test_check_finds_an_installation_whole_and_shows_no_secret(
     assert "✗ settings: live mode, reached at http://127.0.0.1:8080, which is not https" in run.check(code=1)
 
 
+def test_check_says_that_cases_follow_a_procedure_that_is_not_there(connection: Connection, run: Run) -> None:
+    for statement in CASE_TO_FORGET.split(";\n"):
+        connection.execute(text(statement))
+    connection.execute(text("UPDATE cases SET procedure_version = 7"))
+    connection.commit()
+    told = [line for line in run.check(code=1) if line.startswith("✗")]
+    assert [
+        "✗ procedures: the catalogue has no version 7 of the procedure 2.000488, and cases follow it"
+    ] == told
+
+
 def test_check_says_what_is_missing(
     url: str, run: Run, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:

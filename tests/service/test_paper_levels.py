@@ -237,8 +237,21 @@ def test_a_stamped_checkpoint_stands_in_the_container_with_its_time(town: World)
     assert "time-stamped at" in proof.sentence()
 
 
-def test_the_root_that_readers_are_given_is_that_of_the_signer(town: World, pki: PkiServer) -> None:
-    assert town.house.papers.root() == x509.load_der_x509_certificate(pki.pki.certificate("root"))
+def test_readers_are_given_the_authority_of_the_signer_and_check_a_container_by_it(
+    town: World, pki: PkiServer
+) -> None:
+    above = town.house.papers.root()
+    assert above == x509.load_der_x509_certificate(pki.pki.certificate("issuing"))
+    case_code = town.case()
+    seal(town)
+    data = evidence.container(town.context, town.caller, case_code, with_person=False, now=now())
+    assert verifier.check(data, key=town.context.notary.key, root=above).sentence()
+    with pytest.raises(verifier.Broken, match="not under the given root"):
+        verifier.check(
+            data,
+            key=town.context.notary.key,
+            root=x509.load_der_x509_certificate(pki.pki.certificate("root")),
+        )
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import random
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from service_faults import Killed
@@ -16,7 +16,7 @@ from gateway import jobs
 from gateway.domain.case import NATIONAL, TABLE, CaseEvent, CaseState
 from gateway.domain.errors import NotFound
 from gateway.ports import HttpAnswer, HttpDoor, HttpRequest
-from gateway.service import behind, cases, portal_record, portal_sync_ends
+from gateway.service import behind, cases, extensions, portal_record, portal_sync_ends
 from gateway.store import cases as case_store
 from gateway.store import portal_sync as store
 from gateway.store import spine
@@ -389,6 +389,16 @@ def test_a_code_that_no_table_has_is_neither_progress_nor_failure(land: Country)
     land.pass_time(minutes=3)
     land.run()
     assert in_step(land, code)
+
+
+def test_a_later_day_reaches_the_record_though_the_case_took_no_step(land: Country) -> None:
+    code = land.world.case("processing")
+    land.run()
+    before = land.record(code)["NgayHenTra"]
+    wanted = {"reference": land.world.fresh("ex"), "reason": "chậm", "new_due_on": date(2026, 12, 15)}
+    extensions.extend(land.world.context, land.world.caller, code, wanted, land.now)
+    land.run()
+    assert ("20261209170000", "20261215170000") == (before, land.record(code)["NgayHenTra"])
 
 
 def test_what_the_portal_refuses_waits_for_a_person_and_goes_on_where_it_stood(land: Country) -> None:

@@ -2,14 +2,14 @@
 
 import hashlib
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 from service_world import NOW, World
 
 from gateway.domain.catalogue import Catalogue
-from gateway.domain.errors import Forbidden, Incomplete, Malformed, NotFound
+from gateway.domain.errors import Forbidden, Incomplete, Malformed, Misconfigured, NotFound
 from gateway.domain.fees import Period
 from gateway.service import cases, receipts, show
 from gateway.service.documents import store_document
@@ -116,3 +116,26 @@ def test_the_receipt_tells_how_the_fee_was_counted(world: World) -> None:
     cases.submit(world.context, world.caller, case.case_code, NOW)
     lines = [receipts._line(fee) for fee in case.fees]
     assert ["Mức thu 8.000 đ; Nhân 3 bản"] == [line.how for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("minute", "due_on"), [(0, date(2026, 11, 25)), (1, date(2026, 11, 26))], ids=["15:00", "15:01"]
+)
+def test_a_procedure_of_the_same_day_is_due_that_day_until_15_00(
+    world: World, minute: int, due_on: date
+) -> None:
+    case = registered(world)
+    cases.submit(world.context, world.caller, case.case_code, NOW)
+    wanted_ = {"reference": world.fresh("tr"), "event": "accept"}
+    at = datetime(2026, 11, 25, 8, minute, tzinfo=UTC)
+    accepted = cases.transition(world.context, world.caller, case.case_code, wanted_, at)
+    assert due_on == accepted.due_on
+    told = show.case(world.context, accepted, [], 0, [])["due_reason"]
+    assert told.startswith("trong ngày làm việc kể từ ngày tiếp nhận 25/11/2026")
+
+
+def test_a_version_that_was_taken_away_is_a_fault_of_the_house_and_no_missing_case(world: World) -> None:
+    case = registered(world)
+    without = replace(world.context, catalogue=Catalogue.of([]))
+    with pytest.raises(Misconfigured, match=f"no version 1 of the procedure {COPIES}"):
+        show.case(without, case, [], 0, [])
