@@ -12,8 +12,7 @@ from api_wire import JSON, Reply
 from api_world import FEE_VND, World
 from pydantic import BaseModel
 
-from gateway.web.api.shown import PaymentPage
-from gateway.web.api.shown import AttemptOut, EventsOut, PaymentOut, RefundOut, StatusOut
+from gateway.web.api.shown import AttemptOut, EventsOut, PaymentOut, PaymentPage, RefundOut, StatusOut
 
 pytestmark = pytest.mark.service
 
