@@ -23,6 +23,7 @@ from gateway.domain.procedure import (
     WHOLE_ONLINE,
     WITH_FORMS,
     Delivery,
+    PayWhen,
     Procedure,
 )
 
@@ -133,6 +134,8 @@ def _faults_of_level(known: Procedure) -> Iterator[str]:
         yield "levels 3 and 4 are handed in online"
     if known.level == WHOLE_ONLINE and set(known.deliveries) <= {Delivery.COUNTER}:
         yield "level 4 brings the result home"
+    if known.level == WHOLE_ONLINE and known.pay is PayWhen.AT_AGENCY:
+        yield "level 4 takes the fee online"
     told = [each.term for each in known.ways if each.term.unit in {Unit.WORKING_DAYS, Unit.SAME_DAY}]
     if told and known.working_days not in {each.count for each in told}:
         yield f"no way takes {known.working_days} working days"

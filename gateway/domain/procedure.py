@@ -23,11 +23,16 @@ REDUCTION = "reduction"
 
 
 class PayWhen(StrEnum):
-    """When the fee becomes payable, seen from acceptance."""
+    """When the fee is paid, seen from the reception of the case (thu trước, thu cùng lúc, thu sau)."""
 
     BEFORE = "before"
+    """From the submission on, and the case is not received until it is paid."""
     WITH = "with"
+    """From the submission on; the reception does not wait for it."""
     AFTER = "after"
+    """From the reception on, or when the agency asks for it."""
+    AT_AGENCY = "at_agency"
+    """Never here: below level 4 the fee is paid at the agency."""
 
 
 class Delivery(StrEnum):
@@ -104,7 +109,7 @@ class Procedure:
     ways: tuple[Way, ...] = ()
     forms: tuple[FormFile, ...] = ()
     fields: tuple[Field, ...] = ()
-    pay: PayWhen = PayWhen.BEFORE
+    pay: PayWhen = PayWhen.WITH
     deliveries: tuple[Delivery, ...] = (Delivery.COUNTER,)
     refund_when_refused: bool = False
     """Whether what was paid is owed back when the case ends without a result."""
@@ -119,6 +124,18 @@ class Procedure:
         """The time for processing of what came by that channel."""
         fits = (each.term for each in self.ways if each.channel is channel)
         return next(fits, Term.of_working_days(self.working_days))
+
+    def pays(self, channel: Channel) -> PayWhen:
+        """When the fee of a case is paid that came by that channel.
+
+        Who brings it to the counter, or sends it by post, may pay there in cash, which is not seen here: the reception
+        of such a case does not wait.
+        """
+        if self.level < WHOLE_ONLINE:
+            return PayWhen.AT_AGENCY
+        if self.pay is PayWhen.BEFORE and channel is not Channel.ONLINE:
+            return PayWhen.WITH
+        return self.pay
 
     def offers(self, channel: Channel) -> bool:
         return not self.ways or any(each.channel is channel for each in self.ways)
@@ -146,7 +163,7 @@ def missing(
     """
     return (
         *_of_the_form(procedure, answers),
-        *_documents_missing(procedure, given, reduction, answers or {}),
+        *documents_missing(procedure, given, reduction, answers or {}),
     )
 
 
@@ -157,32 +174,39 @@ def _of_the_form(procedure: Procedure, answers: Mapping[str, object] | None) -> 
     return forms.wrong(procedure.fields, of_fields) + forms.unknown(procedure.fields, of_fields)
 
 
-def _documents_missing(
+def documents_missing(
     procedure: Procedure,
     given: Iterable[GivenDocument],
     reduction: str | None,
     answers: Mapping[str, object],
-) -> Iterable[Missing]:
+) -> tuple[Missing, ...]:
+    """Each thing that keeps the documents from being complete, by code."""
     have = {document.code: document for document in given}
-    for required in procedure.documents:
-        if _is_needed(required, reduction, answers) and required.code not in have:
-            yield Missing(
-                required.code, f"{required.name_vi} chưa có trong hồ sơ / {required.name_en} is missing"
-            )
     known = {required.code: required for required in procedure.documents}
-    for code, document in have.items():
-        if code not in known:
-            yield Missing(code, "thủ tục không yêu cầu giấy tờ này / not a document of this procedure")
-        elif document.media_type not in known[code].media_types:
-            yield Missing(code, f"không nhận loại tệp {document.media_type} / wrong kind of file")
-        elif not document.stored:
-            yield Missing(code, "chưa tải tệp lên / the file has not been uploaded")
-        elif document.waits:
-            yield Missing(
-                code,
-                "tệp đang chờ quét mã độc, hãy nộp lại sau ít phút / "
-                "the file waits for the virus scan: submit again soon",
-            )
+    absent = (
+        Missing(each.code, f"{each.name_vi} chưa có trong hồ sơ / {each.name_en} is missing")
+        for each in procedure.documents
+        if each.code not in have and _is_needed(each, reduction, answers)
+    )
+    faulty = (_fault(document, known.get(code)) for code, document in have.items())
+    return (*absent, *(each for each in faulty if each is not None))
+
+
+def _fault(document: GivenDocument, required: RequiredDocument | None) -> Missing | None:
+    if required is None:
+        words = "thủ tục không yêu cầu giấy tờ này / not a document of this procedure"
+    elif document.media_type not in required.media_types:
+        words = f"không nhận loại tệp {document.media_type} / wrong kind of file"
+    elif not document.stored:
+        words = "chưa tải tệp lên / the file has not been uploaded"
+    elif document.waits:
+        words = (
+            "tệp đang chờ quét mã độc, hãy nộp lại sau ít phút / "
+            "the file waits for the virus scan: submit again soon"
+        )
+    else:
+        return None
+    return Missing(document.code, words)
 
 
 def _is_needed(required: RequiredDocument, reduction: str | None, answers: Mapping[str, object]) -> bool:

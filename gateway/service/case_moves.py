@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from gateway.domain.case import IN_WORK, NATIONAL, TABLE, CaseEvent, CaseState
 from gateway.domain.errors import Forbidden
 from gateway.domain.machine import sources, step
+from gateway.domain.procedure import PayWhen
 from gateway.service import due_dates, paper_facts
 from gateway.service.context import Context
 from gateway.service.idempotency import fingerprint
@@ -53,19 +54,31 @@ def _dates(
     """The times that a move sets.
 
     The first one into work is the reception, by whichever event it comes; one out of a wait for the citizen moves the
-    due date by the time that it lasted.
+    due date by the time that it lasted. Raises `Forbidden` where the reception waits for the fee.
     """
     if to_state is CaseState.RESULT_READY:
         return {"finished_at": now}
     if to_state not in IN_WORK:
         return {}
     if case.accepted_at is None:
+        _paid_before(connection, case)
         return {"accepted_at": now, "due_on": due_dates.promised(context, case, now).on}
     if CaseState(case.state) in due_dates.WAITING:
         found = due_dates.reckoned(context, case, spine.of_case(connection, case.case_code), now)
         assert found is not None
         return {"due_on": found.on}
     return {}
+
+
+def _paid_before(connection: Connection, case: store.Case) -> None:
+    """Raises `Forbidden` where the fee comes before the reception and is not all here; unclear money is not."""
+    if case.pay != PayWhen.BEFORE:
+        return
+    paid_vnd, owed_vnd = store.paid_and_owed(connection, case.case_code)
+    if paid_vnd < owed_vnd:
+        raise Forbidden(
+            f"the fee of this procedure is paid before the case is received: {owed_vnd - paid_vnd} VND are not here"
+        )
 
 
 def hand_over(connection: Connection, case_code: str, cause: str, handed_over_at: datetime) -> None:

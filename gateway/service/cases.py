@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from gateway.domain import agencies, fees, procedure
 from gateway.domain.case import AGENCY_EVENTS, TABLE, CaseEvent, CaseState, MoneyState
 from gateway.domain.codes import format_case_code, parse_case_code
-from gateway.domain.errors import Forbidden, Incomplete, Malformed, NotFound, ReferenceConflict
+from gateway.domain.errors import Forbidden, Incomplete, Malformed, Missing, NotFound, ReferenceConflict
 from gateway.domain.fees import Channel
 from gateway.domain.machine import step
 from gateway.domain.procedure import ONLINE_CASE, GivenDocument, Procedure
@@ -40,6 +40,8 @@ __all__ = [
 
 TOKEN_BYTES = 20
 PHONE_DIGITS = 4
+UNSAID: Mapping[str, object] = {"channel": Channel.ONLINE.value, "keeps_documents": False}
+"""What may be said of a registration since later releases, and what it is where nobody says it."""
 
 
 def register(
@@ -80,9 +82,8 @@ def today(now: datetime) -> date:
 
 
 def _print_of(wanted: Mapping[str, Any]) -> str:
-    """The fingerprint of a registration; the channel came with a later release and is online where nobody says so."""
-    plain = wanted.get("channel", Channel.ONLINE) == Channel.ONLINE
-    return fingerprint({name: value for name, value in wanted.items() if name != "channel" or not plain})
+    """The fingerprint of a registration: what came with later releases is no part of it where nobody says it."""
+    return fingerprint({name: value for name, value in wanted.items() if UNSAID.get(name, ...) != value})
 
 
 def _offered(context: Context, wanted: Mapping[str, Any], now: datetime) -> Procedure:
@@ -132,6 +133,8 @@ def _insert(
             "procedure_code": known.code,
             "procedure_version": known.version,
             "channel": channel.value,
+            "pay": known.pays(channel).value,
+            "keeps_documents": wanted.get("keeps_documents", False),
             "agency_code": caller.agency_code,
             "state": CaseState.DRAFT.value,
             "money_state": (MoneyState.DUE if owed_vnd else MoneyState.NOT_DUE).value,
@@ -186,12 +189,7 @@ def submit(context: Context, caller: Caller, case_code: str, now: datetime) -> s
             return case
         step(TABLE, CaseState(case.state), CaseEvent.SUBMIT)
         documents = store.documents(connection, case_code)
-        given = [
-            GivenDocument(each.code, each.media_type, each.stored_at is not None, each.scan == Scan.PENDING)
-            for each in documents
-        ]
-        answers = sealed.unseal(context.sealer, store.sealed_answers(connection, case_code), sealed.ANSWERS)
-        lacking = procedure.missing(procedure_of(context, case), given, case.reduction, answers)
+        lacking = _lacking(context, connection, case, documents)
         if lacking:
             raise Incomplete("hồ sơ chưa đầy đủ / the case is not complete", lacking)
         receipt = _submission_receipt(context, case, documents, now)
@@ -203,6 +201,22 @@ def submit(context: Context, caller: Caller, case_code: str, now: datetime) -> s
         return advance(
             context, connection, case, caller, CaseEvent.SUBMIT, now, values=values, told=Told(data)
         )
+
+
+def _lacking(
+    context: Context, connection: Connection, case: store.Case, documents: Sequence[store.Document]
+) -> tuple[Missing, ...]:
+    """What keeps a case from being complete. Of a case whose portal keeps it, the hash of each document is here."""
+    answers = sealed.unseal(context.sealer, store.sealed_answers(connection, case.case_code), sealed.ANSWERS)
+    followed = procedure_of(context, case)
+    if case.keeps_documents:
+        told = [GivenDocument(each.code, each.media_type, stored=True) for each in documents]
+        return procedure.documents_missing(followed, told, case.reduction, answers)
+    given = [
+        GivenDocument(each.code, each.media_type, each.stored_at is not None, each.scan == Scan.PENDING)
+        for each in documents
+    ]
+    return procedure.missing(followed, given, case.reduction, answers)
 
 
 def _submission_receipt(
@@ -220,6 +234,8 @@ def _submission_receipt(
         "fees": [{"code": fee["code"], "amount_vnd": fee["amount_vnd"]} for fee in case.fees],
         "track_url": f"{context.public_url}/track/{case.track_token}",
     }
+    if case.keeps_documents:
+        facts["documents_kept_by"] = "portal"
     return context.sign_jws(json.dumps(facts, ensure_ascii=False).encode(), "submission-receipt+jws")
 
 

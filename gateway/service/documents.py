@@ -57,6 +57,8 @@ def _announced(
     known = {each.code: each for each in store.documents(connection, case_code)} if case else {}
     if case is None or code not in known:
         raise NotFound("no such document was announced with this case")
+    if case.keeps_documents:
+        raise Forbidden("the portal keeps the documents of this case, and told their hashes only")
     if case.state not in TAKEN_IN:
         raise Forbidden("documents are taken before submission, or when a supplement is asked for")
     return case, known[code]

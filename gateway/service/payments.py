@@ -11,11 +11,13 @@ from gateway.domain.case import CaseState
 from gateway.domain.codes import make_order_code
 from gateway.domain.errors import Forbidden, NotFound, ReferenceConflict
 from gateway.domain.payment import PaymentEvent, PaymentState, is_finished
+from gateway.domain.procedure import PayWhen
 from gateway.service import sealed
 from gateway.service.cases import VIETNAM, Caller
 from gateway.service.context import Context
 from gateway.service.idempotency import fingerprint
 from gateway.store import alarms, jobs, obligations, spine
+from gateway.store import cases as case_store
 from gateway.store import payments as store
 
 ORDER_CODE_ENTROPY_BYTES = 16
@@ -69,11 +71,28 @@ def create(
     if verdict == "no_case":
         raise NotFound("no case has this code")
     if verdict == "not_payable":
-        raise Forbidden("nothing is owed on this case, or it is not yet submitted, or it is closed")
+        raise Forbidden(_why_not(context, caller, wanted["case_code"]))
     if verdict == "conflict":
         raise ReferenceConflict("this reference is known with other content")
     assert payment is not None
     return payment, verdict == "created"
+
+
+def is_payable(case: case_store.Case) -> bool:
+    """Whether a fee of the case may be paid here now: the rule of `create_payment`, told before it is asked for."""
+    if case.state not in PAYABLE_FROM or case.pay == PayWhen.AT_AGENCY:
+        return False
+    return case.pay != PayWhen.AFTER or case.accepted_at is not None or case.state == CaseState.FEE_DUE
+
+
+def _why_not(context: Context, caller: Caller, case_code: str) -> str:
+    with context.engine.connect() as connection:
+        case = case_store.find(connection, case_code, caller.portal_id)
+    if case is not None and case.pay == PayWhen.AT_AGENCY:
+        return "the fee of this procedure is paid at the agency, not online"
+    if case is not None and case.state in PAYABLE_FROM and not is_payable(case):
+        return "the fee of this procedure is paid once the case is received, or the agency has asked for it"
+    return "nothing is owed on this case, or it is not yet submitted, or it is closed"
 
 
 def _order_code(context: Context, now: datetime) -> str:

@@ -19,7 +19,7 @@ from gateway.domain.machine import allowed, terminal
 from gateway.domain.payment import PaymentEvent, PaymentState
 from gateway.domain.published import PUBLISHED
 from gateway.domain.refund import RefundState
-from gateway.service import due_dates
+from gateway.service import due_dates, payments
 from gateway.service.cases import VIETNAM
 from gateway.service.context import Context
 from gateway.store.case_papers import CasePaper
@@ -134,6 +134,8 @@ def case(
         links["transitions"] = f"{base}/transitions"
     if state in IN_WORK:
         links["extensions"] = f"{base}/extensions"
+    if owed_vnd > 0 and payments.is_payable(shown):
+        links["payments"] = f"{context.public_url}/v1/payments"
     if shown.submitted_at is not None:
         links["papers"] = f"{base}/papers"
     code, words = NATIONAL.get(state, (None, None))
@@ -142,6 +144,9 @@ def case(
         "reference": shown.reference,
         "procedure": {"code": procedure.code, "name": procedure.name_vi, "name_en": procedure.name_en},
         "agency_code": shown.agency_code,
+        "channel": shown.channel,
+        "pay": shown.pay,
+        "keeps_documents": shown.keeps_documents,
         "state": state.value,
         "finished": state in terminal(case_rules.TABLE),
         "national_state": None if code is None else {"code": code, "name": words},

@@ -22,6 +22,8 @@ class Case:
     procedure_code: str
     procedure_version: int
     channel: str
+    pay: str
+    keeps_documents: bool
     agency_code: str
     state: str
     money_state: str

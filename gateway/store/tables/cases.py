@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     ForeignKey,
@@ -25,6 +26,8 @@ cases = Table(
     words("procedure_code"),
     Column("procedure_version", Integer, nullable=False, server_default="1"),
     words("channel", default="online"),
+    words("pay", default="with"),
+    Column("keeps_documents", Boolean, nullable=False, server_default="false"),
     words("agency_code"),
     words("state"),
     words("money_state"),

@@ -73,12 +73,17 @@ class DocumentIn(Strict):
 
 
 class CaseIn(Strict):
-    """A case to register. `case_code` is given by portals that number their cases themselves."""
+    """A case to register. `case_code` is given by portals that number their cases themselves.
+
+    With `keeps_documents` the portal keeps the dossier: what is told of the documents stands for them, none is
+    uploaded, and the form's answers are its own to check.
+    """
 
     reference: Reference
     procedure_code: Code
     case_code: CaseCode | None = None
     channel: Literal["counter", "online", "post"] = "online"
+    keeps_documents: bool = False
     applicant: ApplicantIn
     documents: Annotated[list[DocumentIn], Field(max_length=100)] = []
     answers: Annotated[dict[Code, Answer | Whole | bool | None], Field(max_length=200)] = {}

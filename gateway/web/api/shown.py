@@ -19,6 +19,9 @@ class DueStepOut(Shown):
 class CaseOut(Shown):
     case_code: str
     reference: str
+    channel: str
+    pay: Literal["before", "with", "after", "at_agency"]
+    keeps_documents: bool
     state: str
     finished: bool
     money_state: str
