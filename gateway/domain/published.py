@@ -24,6 +24,7 @@ PUBLISHED = frozenset(
         "payment.cancelled",
         "payment.double_paid",
         "payment.part_paid",
+        "refund.owed",
         "refund.requested",
         "refund.approved",
         "refund.sent",

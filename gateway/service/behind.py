@@ -6,21 +6,21 @@ the same place.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from gateway.domain.case import ENDED_WITHOUT_RESULT, CaseState, MoneyState
 from gateway.domain.payment import PaymentState
-from gateway.service import cases, deliveries, legal_receipts, payments, portal_sync, webhooks
+from gateway.service import cases, deliveries, ended_cases, legal_receipts, portal_sync, webhooks
 from gateway.service.context import Context
+from gateway.service.ended_cases import OWED_BACK_WITHIN
 from gateway.store import cases as case_store
 from gateway.store import cursors, jobs, obligations, spine
 from gateway.store import payments as payment_store
 
 BATCH = 200
-OWED_BACK_WITHIN = timedelta(days=5)
-ENDS = frozenset(f"case.{state.value}" for state in ENDED_WITHOUT_RESULT)
+ENDS = tuple(state.value for state in ENDED_WITHOUT_RESULT)
 
 Handler = Callable[[Context, Connection, Sequence[spine.Event]], None]
 
@@ -51,7 +51,7 @@ def follow_cases(context: Context, connection: Connection, events: Sequence[spin
     """What money, and the end of a case, mean for the rest of it.
 
     Money makes a case paid, and is owed back where it came for nothing; a case that ended without a result asks for no
-    more; a result that is ready sets its deliveries going.
+    more, and owes back what a rule says; a result that is ready sets its deliveries going.
     """
     for event in events:
         if event.case_code is None:
@@ -60,8 +60,8 @@ def follow_cases(context: Context, connection: Connection, events: Sequence[spin
             _settle(context, connection, event)
         elif event.type == "case.result_ready":
             deliveries.result_ready(connection, event.case_code)
-        elif event.type in ENDS:
-            payments.cancel_open(connection, event.case_code, f"event:{event.id}", event.recorded_at)
+        elif event.type in ended_cases.TYPES:
+            ended_cases.follow(context, connection, event)
 
 
 def _settle(context: Context, connection: Connection, event: spine.Event) -> None:
@@ -93,7 +93,9 @@ def _owe_back(connection: Connection, case: case_store.Case, event: spine.Event)
     overpaid_vnd = case_store.overpaid_vnd(connection, case.case_code, payment.id, event.position)
     due_vnd = min(overpaid_vnd, payment.amount_vnd)
     due_vnd = due_vnd + too_much_vnd if due_vnd > 0 else 0
-    if event.from_state == PaymentState.CANCELLED or case.state in ENDED_WITHOUT_RESULT:
+    # a payment that came first is the rule's to judge, at the event of the end
+    ended = case_store.ended_before(connection, case.case_code, event.position, ENDS)
+    if event.from_state == PaymentState.CANCELLED or ended:
         due_vnd = received_vnd
     if due_vnd > 0:
         number = str(event.data.get("number") or attempt.provider_ref or attempt.reference)

@@ -273,6 +273,7 @@ def move(
     *,
     cause: str,
     values: Mapping[str, Any] | None = None,
+    actor: str | None = None,
 ) -> bool:
     """Compare-and-set with its event on the spine; False when not possible now."""
     moved = store.move(connection, delivery, event, values)
@@ -286,7 +287,7 @@ def move(
             subject_id=delivery.id,
             type=TYPES[event],
             version=version,
-            actor=f"operator:{delivery.operator}",
+            actor=actor or f"operator:{delivery.operator}",
             cause=cause,
             occurred_at=at,
             portal_id=delivery.portal_id,

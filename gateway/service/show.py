@@ -23,7 +23,7 @@ from gateway.service import due_dates, payments
 from gateway.service.cases import VIETNAM
 from gateway.service.context import Context
 from gateway.store.case_papers import CasePaper
-from gateway.store.cases import Case, Document
+from gateway.store.cases import Case, CaseMoney, Document
 from gateway.store.deliveries import Delivery
 from gateway.store.legal_receipts import LegalReceipt
 from gateway.store.payments import Payment
@@ -121,10 +121,11 @@ def refund(context: Context, shown: Refund) -> dict[str, Any]:
 
 
 def case(
-    context: Context, shown: Case, documents: list[Document], owed_vnd: int, timeline: list[Event]
+    context: Context, shown: Case, documents: list[Document], money: CaseMoney, timeline: list[Event]
 ) -> dict[str, Any]:
     state = CaseState(shown.state)
     procedure = context.catalogue.version(shown.procedure_code, shown.procedure_version)
+    owed_vnd = max(money.owed_vnd - money.paid_vnd, 0)
     base = f"{context.public_url}/v1/cases/{shown.case_code}"
     links = {"self": base, "track": f"{context.public_url}/track/{shown.track_token}"}
     possible = allowed(case_rules.TABLE, state)
@@ -154,6 +155,7 @@ def case(
         "delivery_state": shown.delivery_state,
         "fees": [dict(fee) for fee in shown.fees],
         "owed_vnd": owed_vnd,
+        "owed_back_vnd": money.owed_back_vnd,
         "documents": [_document(each) for each in documents],
         "due_on": None if shown.due_on is None else shown.due_on.isoformat(),
         "due_reason": _due_reason(context, shown, timeline),

@@ -63,6 +63,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Đã nhận một phần tiền, phần còn thiếu xin nộp tiếp",
         "A part of the money was received; the rest is still to be paid",
     ),
+    "refund.owed": (
+        "Hồ sơ kết thúc không có kết quả, số tiền đã nộp sẽ được hoàn lại",
+        "The case ended without a result; what was paid will be given back",
+    ),
     "refund.requested": (
         "Có yêu cầu hoàn tiền, đang chờ duyệt",
         "A refund was asked for and waits for approval",

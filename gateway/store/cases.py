@@ -226,21 +226,52 @@ def waits_for_scan(connection: Connection, sha256: str) -> bool:
     return int(connection.execute(query).scalar_one()) > 0
 
 
-def paid_and_owed(connection: Connection, case_code: str) -> tuple[int, int]:
-    """What was paid on a case (less refunds), and what its fee lines ask for, in VND.
+@dataclass(frozen=True, slots=True)
+class CaseMoney:
+    """In VND: what was paid on a case (less refunds), what its fee lines ask for, and what is to be given back."""
+
+    paid_vnd: int
+    owed_vnd: int
+    owed_back_vnd: int
+
+
+_MONEY = """
+SELECT coalesce((SELECT sum(least(paid_vnd - refunded_vnd, amount_vnd)) FROM payments
+                 WHERE case_code = :case_code), 0)::bigint AS paid_vnd,
+       coalesce((SELECT sum((line ->> 'amount_vnd')::bigint) FROM cases c, jsonb_array_elements(c.fees) AS line
+                 WHERE c.case_code = :case_code), 0)::bigint AS owed_vnd,
+       coalesce((SELECT sum(o.amount_vnd) FROM payments p JOIN obligations o ON o.payment_id = p.id
+                 WHERE p.case_code = :case_code AND o.kind IN ('refund_due', 'part_unused')
+                 AND o.settled_at IS NULL), 0)::bigint AS owed_back_vnd
+"""
+
+
+def money(connection: Connection, case_code: str) -> CaseMoney:
+    """The sums of a case.
 
     A payment counts up to its own amount: what came twice is owed back, and pays no other fee.
     """
-    row = connection.execute(
-        text(
-            "SELECT coalesce((SELECT sum(least(paid_vnd - refunded_vnd, amount_vnd)) FROM payments "
-            "WHERE case_code = :case_code), 0) AS paid, "
-            "coalesce((SELECT sum((line ->> 'amount_vnd')::bigint) FROM cases c, "
-            "jsonb_array_elements(c.fees) AS line WHERE c.case_code = :case_code), 0) AS owed"
-        ),
-        {"case_code": case_code},
-    ).one()
-    return int(row.paid), int(row.owed)
+    row = connection.execute(text(_MONEY), {"case_code": case_code}).mappings().one()
+    return CaseMoney(**row)
+
+
+def paid_and_owed(connection: Connection, case_code: str) -> tuple[int, int]:
+    """What was paid on a case (less refunds), and what its fee lines ask for, in VND."""
+    found = money(connection, case_code)
+    return found.paid_vnd, found.owed_vnd
+
+
+_ENDED_BEFORE = """
+SELECT EXISTS (SELECT FROM events e WHERE e.case_code = :case_code AND e.subject_kind = 'case'
+               AND e.to_state = ANY (:ends) AND (e.xid, e.id) < (CAST(:xid AS xid8), :event_id))
+"""
+
+
+def ended_before(connection: Connection, case_code: str, position: str, ends: Sequence[str]) -> bool:
+    """Whether the case had come to one of the states `ends` before that place on the spine."""
+    xid, _, event_id = position.partition("-")
+    values = {"case_code": case_code, "xid": xid, "event_id": int(event_id), "ends": list(ends)}
+    return bool(connection.execute(text(_ENDED_BEFORE), values).scalar_one())
 
 
 _OVERPAID = """

@@ -54,6 +54,41 @@ def owe_on(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class OwedBack:
+    payment_id: str
+    payment_version: int
+    amount_vnd: int
+
+
+_KEPT = """
+INSERT INTO obligations (kind, payment_id, amount_vnd, provider, provider_ref, owner, due_at)
+SELECT 'refund_due', id, kept_vnd, 'ended', order_code, 'finance', :due_at
+FROM (SELECT p.id, p.order_code, p.paid_vnd - p.refunded_vnd - coalesce(
+          (SELECT sum(o.amount_vnd) FROM obligations o WHERE o.payment_id = p.id
+           AND o.kind IN ('refund_due', 'part_unused') AND o.settled_at IS NULL), 0) AS kept_vnd
+      FROM payments p WHERE p.case_code = :case_code AND p.state = 'paid'
+      AND EXISTS (SELECT FROM events e WHERE e.case_code = :case_code AND e.subject_id = p.id
+                  AND e.type = 'payment.succeeded' AND (e.xid, e.id) <= (CAST(:xid AS xid8), :event_id))) AS paid
+WHERE kept_vnd > 0 ORDER BY id
+ON CONFLICT DO NOTHING
+RETURNING payment_id, (SELECT version FROM payments WHERE payments.id = payment_id) AS payment_version, amount_vnd
+"""
+
+
+def owe_back_kept(
+    connection: Connection, case_code: str, position: str, due_at: datetime
+) -> Sequence[OwedBack]:
+    """What is left of each payment of a case, once; the caller holds the case's lock. Those that are new.
+
+    Only of payments that had succeeded at `position` on the spine, where the case ended: a later one is judged in its
+    own turn. What is owed back already is no part of it.
+    """
+    xid, _, event_id = position.partition("-")
+    values = {"case_code": case_code, "xid": xid, "event_id": int(event_id), "due_at": due_at}
+    return [OwedBack(**row) for row in connection.execute(text(_KEPT), values).mappings()]
+
+
 def passed_on(connection: Connection, obligation_id: str, now: datetime) -> tuple[str, int] | None:
     """Settle what was to be passed on: its payment and sum; None when there is no such open one."""
     row = connection.execute(

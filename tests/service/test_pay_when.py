@@ -12,6 +12,7 @@ from gateway.domain.catalogue import Catalogue
 from gateway.domain.errors import Forbidden
 from gateway.domain.procedure import PayWhen
 from gateway.service import behind, cases, fee_changes, show
+from gateway.store import cases as store
 
 pytestmark = pytest.mark.service
 
@@ -36,7 +37,9 @@ def follow(world: World) -> None:
 
 
 def shown(world: World, code: str) -> dict[str, object]:
-    return show.case(world.context, cases.find(world.context, world.caller, code), [], FEE_VND, [])
+    return show.case(
+        world.context, cases.find(world.context, world.caller, code), [], store.CaseMoney(0, FEE_VND, 0), []
+    )
 
 
 def can_be_paid(world: World, code: str) -> bool:

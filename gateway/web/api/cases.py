@@ -41,9 +41,9 @@ def _shown(who: Caller, case_code: str) -> dict[str, object]:
     case = cases.find(shared, who, case_code)
     with shared.engine.connect() as connection:
         documents = list(store.documents(connection, case_code))
-        paid_vnd, owed_vnd = store.paid_and_owed(connection, case_code)
+        money = store.money(connection, case_code)
         timeline = list(spine.of_case(connection, case_code))
-    return show.case(shared, case, documents, max(owed_vnd - paid_vnd, 0), timeline)
+    return show.case(shared, case, documents, money, timeline)
 
 
 @blueprint.post("")

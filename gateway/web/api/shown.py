@@ -28,6 +28,7 @@ class CaseOut(Shown):
     delivery_state: str
     fees: list[dict[str, Any]]
     owed_vnd: int
+    owed_back_vnd: int
     due_on: str | None
     due_reason: str | None
     due_steps: list[DueStepOut]
