@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time
 
 from gateway.cli.command import Command, number, read_settings, say_json, with_json
 from gateway.domain.errors import Forbidden, NotFound, ReferenceConflict
+from gateway.notary import LOG
 from gateway.service.cases import VIETNAM
 from gateway.wiring import now
 from signing.certificates import CA_PURPOSE, certify_next
@@ -86,6 +87,9 @@ def _rotate(given: Namespace) -> int:
     if given.name == CA_PURPOSE:
         # a certificate keeps the authority that it was made under; under another one it would prove nothing
         raise Forbidden("the authority's key is not rotated: the certificates under it would fit no longer")
+    if given.name == LOG:
+        # a reader holds the one key that he was given against every checkpoint, for as long as there is the log
+        raise Forbidden("the log's key is not rotated: every proof that was given out is checked with it")
     store, at = _keystore(), now()
     made = store.rotate(given.name, now=at, since=given.since, until=given.until)
     print(describe(made))

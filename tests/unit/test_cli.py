@@ -198,6 +198,14 @@ def test_the_authority_is_not_rotated_under_its_certificates(capsys: pytest.Capt
     assert "the authority's key is not rotated" in _fails(["key", "rotate", "test-ca"], capsys)
 
 
+def test_the_key_of_the_log_is_not_rotated_under_the_proofs_that_are_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main(["key", "new", "log", "--kind", "ed25519"])
+    capsys.readouterr()
+    assert "the log's key is not rotated" in _fails(["key", "rotate", "log"], capsys)
+
+
 # --- settings -----------------------------------------------------------------------------------
 
 
