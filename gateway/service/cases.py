@@ -14,11 +14,13 @@ from gateway.domain.case import AGENCY_EVENTS, TABLE, CaseEvent, CaseState, Mone
 from gateway.domain.codes import format_case_code, parse_case_code
 from gateway.domain.errors import Forbidden, Incomplete, Malformed, Missing, NotFound, ReferenceConflict
 from gateway.domain.fees import Channel
+from gateway.domain.hand_over import CITIZENS
 from gateway.domain.machine import step
 from gateway.domain.procedure import ONLINE_CASE, GivenDocument, Procedure
 from gateway.domain.upload import Scan
-from gateway.service import sealed
-from gateway.service.case_moves import VIETNAM, Caller, Told, advance, append, fee_paid, hand_over, print_of
+from gateway.service import access, sealed
+from gateway.service.access import Caller
+from gateway.service.case_moves import VIETNAM, Told, advance, append, fee_paid, hand_over, print_of
 from gateway.service.context import Context
 from gateway.service.idempotency import fingerprint, same_or_conflict
 from gateway.service.paper_facts import Lacking, Said, Signatory
@@ -171,12 +173,9 @@ def procedure_of(context: Context, case: store.Case) -> Procedure:
 
 
 def find(context: Context, caller: Caller, case_code: str) -> store.Case:
-    """The caller's case. Raises `NotFound`, also for another portal's."""
+    """The case, if the caller may see it. Raises `NotFound`, also for another portal's."""
     with context.engine.connect() as connection:
-        found = store.find(connection, case_code, caller.portal_id)
-    if found is None:
-        raise NotFound("no case has this code")
-    return found
+        return access.seen(connection, caller, case_code)
 
 
 def submit(context: Context, caller: Caller, case_code: str, now: datetime) -> store.Case:
@@ -255,14 +254,14 @@ def transition(
     if wanted.get("supplement") and event is not CaseEvent.ASK_SUPPLEMENT:
         raise Malformed("a supplement is asked for by ask_supplement only")
     with context.engine.begin() as connection:
-        case = store.find(connection, case_code, caller.portal_id, lock=True)
-        if case is None:
-            raise NotFound("no case has this code")
+        case = access.seen(connection, caller, case_code, lock=True)
         print_ = print_of(wanted)
         before = store.remember_transition(connection, case_code, wanted["reference"], print_)
         if before is not None:
             same_or_conflict(before, print_)
             return case
+        if event not in CITIZENS or case.portal_id != caller.portal_id:
+            access.check_decides(connection, caller, case)
         return advance(
             context, connection, case, caller, event, now, told=_told(context, case, event, wanted)
         )

@@ -1,6 +1,6 @@
 """How a thing looks to portals: public states, whole VND, times with offset, and links for what is allowed now."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from gateway.service import due_dates, payments
 from gateway.service.cases import VIETNAM
 from gateway.service.context import Context
 from gateway.store.case_papers import CasePaper
+from gateway.store.case_steps import Step as HandOver
 from gateway.store.cases import Case, CaseMoney, Document
 from gateway.store.deliveries import Delivery
 from gateway.store.legal_receipts import LegalReceipt
@@ -121,7 +122,12 @@ def refund(context: Context, shown: Refund) -> dict[str, Any]:
 
 
 def case(
-    context: Context, shown: Case, documents: list[Document], money: CaseMoney, timeline: list[Event]
+    context: Context,
+    shown: Case,
+    documents: list[Document],
+    money: CaseMoney,
+    timeline: list[Event],
+    steps: Sequence[HandOver] = (),
 ) -> dict[str, Any]:
     state = CaseState(shown.state)
     procedure = context.catalogue.version(shown.procedure_code, shown.procedure_version)
@@ -145,6 +151,8 @@ def case(
         "reference": shown.reference,
         "procedure": {"code": procedure.code, "name": procedure.name_vi, "name_en": procedure.name_en},
         "agency_code": shown.agency_code,
+        "handled_by": shown.handler,
+        "steps": [_hand_over(each) for each in steps],
         "channel": shown.channel,
         "pay": shown.pay,
         "keeps_documents": shown.keeps_documents,
@@ -167,6 +175,22 @@ def case(
         "timeline": [step for step in map(timeline_step, timeline) if step is not None],
         "version": shown.version,
         "links": links,
+    }
+
+
+def _hand_over(each: HandOver) -> dict[str, Any]:
+    return {
+        "number": each.number,
+        "from_agency": each.from_agency,
+        "agency_code": each.agency_code,
+        "step": each.name or None,
+        "reason": each.reason or None,
+        "why_returned": each.why_returned,
+        "state": each.state,
+        "due_at": moment(each.due_at),
+        "handed_over_at": moment(each.handed_over_at),
+        "acknowledged_at": moment(each.acknowledged_at),
+        "ended_at": moment(each.ended_at),
     }
 
 

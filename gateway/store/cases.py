@@ -25,6 +25,7 @@ class Case:
     pay: str
     keeps_documents: bool
     agency_code: str
+    handled_by: str | None
     state: str
     money_state: str
     delivery_state: str
@@ -41,6 +42,11 @@ class Case:
     handed_over_at: datetime | None
     submission_receipt: str | None
 
+    @property
+    def handler(self) -> str:
+        """The agency that owns the case's status now."""
+        return self.handled_by or self.agency_code
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -52,6 +58,7 @@ class Document:
     sha256: str
     stored_at: datetime | None
     scan: str
+    version: int = 1
 
 
 _COLUMNS = [cases.c[name] for name in Case.__slots__]

@@ -21,6 +21,7 @@ NAMES = (
     "states/attempt.dot",
     "states/case.dot",
     "states/delivery.dot",
+    "states/hand_over.dot",
     "states/payment.dot",
     "states/refund.dot",
 )

@@ -10,10 +10,20 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from gateway.domain.errors import Malformed
-from gateway.service import case_papers, cases, documents, evidence, extensions, fee_changes, results, show
+from gateway.service import (
+    case_papers,
+    cases,
+    documents,
+    evidence,
+    extensions,
+    fee_changes,
+    hand_overs,
+    results,
+    show,
+)
 from gateway.service.cases import Caller
+from gateway.store import case_steps, spine
 from gateway.store import cases as store
-from gateway.store import spine
 from gateway.web.api.models import CaseIn, ExtensionIn, FeesIn, TransitionIn
 from gateway.web.api.shown import CaseOut, CasePapersOut, DocumentOut
 from gateway.web.auth import caller
@@ -43,7 +53,8 @@ def _shown(who: Caller, case_code: str) -> dict[str, object]:
         documents = list(store.documents(connection, case_code))
         money = store.money(connection, case_code)
         timeline = list(spine.of_case(connection, case_code))
-    return show.case(shared, case, documents, money, timeline)
+        steps = () if case.handled_by is None else case_steps.of_case(connection, case_code)
+    return show.case(shared, case, documents, money, timeline, steps)
 
 
 @blueprint.post("")
@@ -86,9 +97,10 @@ def submit(case_code: str) -> dict[str, object]:
 @blueprint.input(TransitionIn, arg_name="wanted")
 @blueprint.output(CaseOut)
 def transition(case_code: str, wanted: TransitionIn) -> dict[str, object]:
-    """What the agency decides."""
+    """What the agency decides, and how a case goes from one agency to another."""
     who, shared = caller("cases:write"), web().context
-    cases.transition(shared, who, case_code, wanted.model_dump(), shared.clock())
+    decide = hand_overs.act if wanted.event in hand_overs.EVENTS else cases.transition
+    decide(shared, who, case_code, wanted.model_dump(), shared.clock())
     return _shown(who, case_code)
 
 
