@@ -188,9 +188,7 @@ def submit(context: Context, caller: Caller, case_code: str, now: datetime) -> s
             return case
         step(TABLE, CaseState(case.state), CaseEvent.SUBMIT)
         documents = store.documents(connection, case_code)
-        lacking = _lacking(context, connection, case, documents)
-        if lacking:
-            raise Incomplete("hồ sơ chưa đầy đủ / the case is not complete", lacking)
+        _check_complete(context, connection, case, documents)
         receipt = _submission_receipt(context, case, documents, now)
         values = {"submitted_at": now, "submission_receipt": receipt}
         data = {
@@ -200,6 +198,14 @@ def submit(context: Context, caller: Caller, case_code: str, now: datetime) -> s
         return advance(
             context, connection, case, caller, CaseEvent.SUBMIT, now, values=values, told=Told(data)
         )
+
+
+def _check_complete(
+    context: Context, connection: Connection, case: store.Case, documents: Sequence[store.Document]
+) -> None:
+    lacking = _lacking(context, connection, case, documents)
+    if lacking:
+        raise Incomplete("hồ sơ chưa đầy đủ / the case is not complete", lacking)
 
 
 def _lacking(
@@ -246,7 +252,8 @@ def transition(
     `wanted` has `reference`, `event`, and where it is told `reason`, `supplement` (code and reason of each document
     that is to be given or mended, with `ask_supplement` only) and `official` (name and title of who decides).
 
-    Raises `NotFound`, `Forbidden`, `Malformed`, `ReferenceConflict`.
+    Raises `NotFound`, `Forbidden`, `Malformed`, `ReferenceConflict`, and `Incomplete` where a supplement lacks
+    something.
     """
     event = CaseEvent(wanted["event"])
     if event not in AGENCY_EVENTS:
@@ -260,6 +267,8 @@ def transition(
         if before is not None:
             same_or_conflict(before, print_)
             return case
+        if event is CaseEvent.SUPPLEMENT_GIVEN:
+            _check_complete(context, connection, case, store.documents(connection, case_code))
         if event not in CITIZENS or case.portal_id != caller.portal_id:
             access.check_decides(connection, caller, case)
         return advance(

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -81,6 +82,20 @@ class DocumentIn(Strict):
     sha256: Sha256
 
 
+def _each_code_once(documents: list[DocumentIn]) -> list[DocumentIn]:
+    if len({each.code for each in documents}) != len(documents):
+        raise ValueError("a document code is announced twice")
+    return documents
+
+
+class AnnouncedIn(Strict):
+    """Documents that are told anew, in a draft or when a supplement is asked for; what was there is kept."""
+
+    documents: Annotated[
+        list[DocumentIn], Field(min_length=1, max_length=100), AfterValidator(_each_code_once)
+    ]
+
+
 class CaseIn(Strict):
     """A case to register. `case_code` is given by portals that number their cases themselves.
 
@@ -94,15 +109,8 @@ class CaseIn(Strict):
     channel: Literal["counter", "online", "post"] = "online"
     keeps_documents: bool = False
     applicant: ApplicantIn
-    documents: Annotated[list[DocumentIn], Field(max_length=100)] = []
+    documents: Annotated[list[DocumentIn], Field(max_length=100), AfterValidator(_each_code_once)] = []
     answers: Annotated[dict[Code, Answer | Whole | bool | None], Field(max_length=200)] = {}
-
-    @field_validator("documents")
-    @classmethod
-    def _each_code_once(cls, documents: list[DocumentIn]) -> list[DocumentIn]:
-        if len({each.code for each in documents}) != len(documents):
-            raise ValueError("a document code is announced twice")
-        return documents
 
     @field_validator("answers")
     @classmethod
