@@ -37,6 +37,7 @@ from sandbox.errors import CitizenLost, Untrusted
 from sandbox.papers import check_jws, check_pdf
 from sandbox.portal_client import PortalAnswer, PortalClient
 from sandbox.world import read_private_key
+from tests.papers import pdf
 from tests.shows.played import ONLY_TOLD, PLANS, Plan
 
 PATIENCE_S, PAUSE_S = 60.0, 0.2
@@ -251,8 +252,22 @@ class Played:
         )
         expect("supplement_required", asked["state"], "the case that lacks a paper")
         form = self.paper("02")
-        self.decide("supplement_given")
-        self.told.append(f"supplement asked for by form 02 ({form} bytes) and given")
+        signed = pdf(f"{self.plan.code} {paper} signed")
+        self.post(f"{self.path}/documents", {"documents": [_described(paper, signed, "application/pdf")]})
+        early = self.town.client.post(
+            f"{self.path}/transitions", {"reference": "early-2", "event": "supplement_given"}
+        )
+        expect(422, early.status, "a supplement that was told of and not sent")
+        self.town.ok(self.town.client.put(f"{self.path}/documents/{paper}", signed, "application/pdf"))
+        seen = self.decide("supplement_given")
+        kept = next(each for each in seen["documents"] if each["code"] == paper)
+        first = hashlib.sha256(self.plan.content(paper)[0]).hexdigest()
+        expect(
+            (2, [first]),
+            (kept["version"], [each["sha256"] for each in kept["earlier"]]),
+            "versions of the paper",
+        )
+        self.told.append(f"supplement asked for by form 02 ({form} bytes) and given; both versions kept")
 
     def paper(self, form: str) -> int:
         """The size of an official paper of the case, whose signature holds."""
@@ -376,7 +391,10 @@ def played(town: Town, plan: Plan) -> Played:
 
 
 def _announced(plan: Plan, paper: str) -> dict[str, Any]:
-    content, kind = plan.content(paper)
+    return _described(paper, *plan.content(paper))
+
+
+def _described(paper: str, content: bytes, kind: str) -> dict[str, Any]:
     return {
         "code": paper,
         "name": f"{paper}.{kind.rpartition('/')[2]}",
