@@ -8,7 +8,7 @@ from importlib import resources
 
 from gateway.cli.pictures import Moves, moves_of, picture
 from gateway.cli.variables import MADE, settings_text
-from gateway.domain import case, delivery, payment, refund
+from gateway.domain import case, delivery, hand_over, payment, refund
 from gateway.web.problems import HTTP_PROBLEMS, PROBLEMS, UPLOAD_PROBLEMS, Problem
 
 
@@ -89,6 +89,15 @@ def nouns() -> tuple[Noun, ...]:
             "told as",
             {state.value: seen.value for state, seen in delivery.PUBLIC.items()},
             moves_of(delivery.TABLE),
+        ),
+        Noun(
+            "hand_over",
+            "Hand-over (liên thông)",
+            "A step of a case that goes from one agency to another. The sender has the case until the receiver has "
+            "acknowledged it; what is given back is the sender's again. So one agency decides at any time.",
+            "",
+            {},
+            moves_of(hand_over.TABLE),
         ),
     )
 

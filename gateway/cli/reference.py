@@ -11,7 +11,7 @@ from gateway.cli import documents
 from gateway.cli.command import Command
 from gateway.cli.variables import settings_text
 from gateway.config import Settings
-from gateway.domain import case, delivery, machine, payment, refund
+from gateway.domain import case, delivery, hand_over, machine, payment, refund
 from gateway.domain.errors import PreconditionFailed
 from gateway.web.app import openapi_text
 from gateway.wiring import House, make_app, open_house
@@ -50,6 +50,7 @@ def _graph(_: Namespace) -> int:
         machine.dot("attempt", payment.ATTEMPT_TABLE),
         machine.dot("refund", refund.TABLE),
         machine.dot("delivery", delivery.TABLE),
+        machine.dot("hand_over", hand_over.TABLE),
     )
     print("\n".join(tables))
     return 0

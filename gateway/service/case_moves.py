@@ -1,18 +1,19 @@
 """How a case moves: its state, the times that follow, its event, and the official papers that this makes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from gateway.domain.case import IN_WORK, NATIONAL, TABLE, CaseEvent, CaseState
+from gateway.domain.case import ENDED_WITHOUT_RESULT, IN_WORK, NATIONAL, TABLE, CaseEvent, CaseState
 from gateway.domain.errors import Forbidden
 from gateway.domain.machine import sources, step
 from gateway.domain.procedure import PayWhen
-from gateway.service import due_dates, paper_facts
+from gateway.service import access, due_dates, open_steps, paper_facts
+from gateway.service.access import Caller
 from gateway.service.context import Context
 from gateway.service.idempotency import fingerprint
 from gateway.service.paper_facts import Cause, Said
@@ -22,17 +23,10 @@ from gateway.store import spine
 VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 EXTENSION = "extension"
 """What stands for the event in the fingerprint of an extension, whose references are those of decisions."""
-LATER = frozenset({"supplement", "official"})
+OVER = ENDED_WITHOUT_RESULT | {CaseState.RESULT_READY}
+"""No agency has anything more to do with a case in these."""
+LATER = frozenset({"supplement", "official", "transfer_to", "step", "due"})
 """What a decision may say since a later release: a replay from before has the fingerprint that it had then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """The portal that asks, and what its key may do."""
-
-    portal_id: str
-    agency_code: str
-    cause: str
 
 
 def print_of(wanted: Mapping[str, Any]) -> str:
@@ -116,6 +110,8 @@ def advance(
     dates = _dates(context, connection, case, step(TABLE, CaseState(case.state), event), now)
     values = {**dates, **(values or {})}
     event_id = _move(connection, case, caller, event, now, values=values, data=told.data, actor=actor)
+    if case.handled_by is not None and step(TABLE, CaseState(case.state), event) in OVER:
+        open_steps.end(connection, case.case_code, now)
     changed = store.find(connection, case.case_code)
     assert changed is not None
     forms = [paper_facts.RECEPTION] if "accepted_at" in dates else []
@@ -166,21 +162,28 @@ def append(
     data: Mapping[str, Any] | None = None,
     actor: str | None = None,
 ) -> int:
-    """What happened to a case, on the spine; with `to_state` its state moved. The event's id."""
-    return spine.append(
-        connection,
-        spine.Change(
-            subject_kind="case",
-            subject_id=case.case_code,
-            type=type_,
-            version=case.version + (to_state is not None),
-            actor=actor or f"portal:{caller.portal_id}",
-            cause=caller.cause,
-            occurred_at=now,
-            portal_id=case.portal_id,
-            case_code=case.case_code,
-            from_state=case.state,
-            to_state=to_state,
-            data=data or {},
-        ),
+    """What happened to a case, on the spine; with `to_state` its state moved. The event's id.
+
+    The portals of agencies that the case was handed over to are told of it by an event of their own.
+    """
+    change = spine.Change(
+        subject_kind="case",
+        subject_id=case.case_code,
+        type=type_,
+        version=case.version + (to_state is not None),
+        actor=actor or f"portal:{caller.portal_id}",
+        cause=caller.cause,
+        occurred_at=now,
+        portal_id=case.portal_id,
+        case_code=case.case_code,
+        from_state=case.state,
+        to_state=to_state,
+        data=data or {},
     )
+    event_id = spine.append(connection, change)
+    if case.handled_by is not None:
+        # no event of the case itself: what follows from those, follows once
+        told = {**change.data, "case_code": case.case_code}
+        for portal_id in access.receiving(connection, case):
+            spine.append(connection, replace(change, portal_id=portal_id, case_code=None, data=told))
+    return event_id

@@ -14,11 +14,13 @@ from gateway.domain.case import AGENCY_EVENTS, TABLE, CaseEvent, CaseState, Mone
 from gateway.domain.codes import format_case_code, parse_case_code
 from gateway.domain.errors import Forbidden, Incomplete, Malformed, Missing, NotFound, ReferenceConflict
 from gateway.domain.fees import Channel
+from gateway.domain.hand_over import CITIZENS
 from gateway.domain.machine import step
 from gateway.domain.procedure import ONLINE_CASE, GivenDocument, Procedure
 from gateway.domain.upload import Scan
-from gateway.service import sealed
-from gateway.service.case_moves import VIETNAM, Caller, Told, advance, append, fee_paid, hand_over, print_of
+from gateway.service import access, sealed
+from gateway.service.access import Caller
+from gateway.service.case_moves import VIETNAM, Told, advance, append, fee_paid, hand_over, print_of
 from gateway.service.context import Context
 from gateway.service.idempotency import fingerprint, same_or_conflict
 from gateway.service.paper_facts import Lacking, Said, Signatory
@@ -171,12 +173,9 @@ def procedure_of(context: Context, case: store.Case) -> Procedure:
 
 
 def find(context: Context, caller: Caller, case_code: str) -> store.Case:
-    """The caller's case. Raises `NotFound`, also for another portal's."""
+    """The case, if the caller may see it. Raises `NotFound`, also for another portal's."""
     with context.engine.connect() as connection:
-        found = store.find(connection, case_code, caller.portal_id)
-    if found is None:
-        raise NotFound("no case has this code")
-    return found
+        return access.seen(connection, caller, case_code)
 
 
 def submit(context: Context, caller: Caller, case_code: str, now: datetime) -> store.Case:
@@ -189,9 +188,7 @@ def submit(context: Context, caller: Caller, case_code: str, now: datetime) -> s
             return case
         step(TABLE, CaseState(case.state), CaseEvent.SUBMIT)
         documents = store.documents(connection, case_code)
-        lacking = _lacking(context, connection, case, documents)
-        if lacking:
-            raise Incomplete("hồ sơ chưa đầy đủ / the case is not complete", lacking)
+        _check_complete(context, connection, case, documents)
         receipt = _submission_receipt(context, case, documents, now)
         values = {"submitted_at": now, "submission_receipt": receipt}
         data = {
@@ -201,6 +198,14 @@ def submit(context: Context, caller: Caller, case_code: str, now: datetime) -> s
         return advance(
             context, connection, case, caller, CaseEvent.SUBMIT, now, values=values, told=Told(data)
         )
+
+
+def _check_complete(
+    context: Context, connection: Connection, case: store.Case, documents: Sequence[store.Document]
+) -> None:
+    lacking = _lacking(context, connection, case, documents)
+    if lacking:
+        raise Incomplete("hồ sơ chưa đầy đủ / the case is not complete", lacking)
 
 
 def _lacking(
@@ -247,7 +252,8 @@ def transition(
     `wanted` has `reference`, `event`, and where it is told `reason`, `supplement` (code and reason of each document
     that is to be given or mended, with `ask_supplement` only) and `official` (name and title of who decides).
 
-    Raises `NotFound`, `Forbidden`, `Malformed`, `ReferenceConflict`.
+    Raises `NotFound`, `Forbidden`, `Malformed`, `ReferenceConflict`, and `Incomplete` where a supplement lacks
+    something.
     """
     event = CaseEvent(wanted["event"])
     if event not in AGENCY_EVENTS:
@@ -255,14 +261,16 @@ def transition(
     if wanted.get("supplement") and event is not CaseEvent.ASK_SUPPLEMENT:
         raise Malformed("a supplement is asked for by ask_supplement only")
     with context.engine.begin() as connection:
-        case = store.find(connection, case_code, caller.portal_id, lock=True)
-        if case is None:
-            raise NotFound("no case has this code")
+        case = access.seen(connection, caller, case_code, lock=True)
         print_ = print_of(wanted)
         before = store.remember_transition(connection, case_code, wanted["reference"], print_)
         if before is not None:
             same_or_conflict(before, print_)
             return case
+        if event is CaseEvent.SUPPLEMENT_GIVEN:
+            _check_complete(context, connection, case, store.documents(connection, case_code))
+        if event not in CITIZENS or case.portal_id != caller.portal_id:
+            access.check_decides(connection, caller, case)
         return advance(
             context, connection, case, caller, event, now, told=_told(context, case, event, wanted)
         )

@@ -84,7 +84,10 @@ def take(
     else:
         context.files.adopt(path, document.sha256)
     with context.engine.begin() as connection:
-        case, document = _announced(connection, caller, case_code, document.code, lock=True)
+        case, now_told = _announced(connection, caller, case_code, document.code, lock=True)
+        if now_told.sha256 != document.sha256:
+            raise Forbidden("another version of this document was told of while this one came")
+        document = now_told
         if store.mark_stored(connection, case_code, document.code, now, scan=scan.value):
             data = {"document": document.code, "scan": scan.value}
             append(connection, case, caller, "case.document_stored", now, data=data)

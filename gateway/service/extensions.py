@@ -5,9 +5,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from gateway.domain.case import IN_WORK, CaseState
-from gateway.domain.errors import Forbidden, Malformed, NotFound
-from gateway.service import case_moves, paper_facts
-from gateway.service.case_moves import Caller
+from gateway.domain.errors import Forbidden, Malformed
+from gateway.service import access, case_moves, paper_facts
+from gateway.service.access import Caller
 from gateway.service.context import Context
 from gateway.service.idempotency import same_or_conflict
 from gateway.service.official_forms import due_at
@@ -29,9 +29,7 @@ def extend(
     later than the one named before, is over, too far off, or no working day; `ReferenceConflict`.
     """
     with context.engine.begin() as connection:
-        case = store.find(connection, case_code, caller.portal_id, lock=True)
-        if case is None:
-            raise NotFound("no case has this code")
+        case = access.seen(connection, caller, case_code, lock=True)
         new_due_on: date = wanted["new_due_on"]
         print_ = case_moves.print_of(
             {**wanted, "new_due_on": new_due_on.isoformat(), "event": case_moves.EXTENSION}
@@ -40,6 +38,7 @@ def extend(
         if before is not None:
             same_or_conflict(before, print_)
             return case
+        access.check_decides(connection, caller, case)
         if CaseState(case.state) not in IN_WORK or case.due_on is None:
             raise Forbidden("only a case that its agency has in work has a day that can be moved")
         _check(context, case, case.due_on, new_due_on, now)

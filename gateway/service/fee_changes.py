@@ -13,10 +13,10 @@ from sqlalchemy import Connection
 
 from gateway.domain import case as rules
 from gateway.domain.case import CaseState
-from gateway.domain.errors import Forbidden, NotFound
+from gateway.domain.errors import Forbidden
 from gateway.domain.machine import terminal
 from gateway.domain.payment import PaymentEvent
-from gateway.service import cases, payments
+from gateway.service import access, cases, payments
 from gateway.service.cases import Caller
 from gateway.service.context import Context
 from gateway.service.idempotency import fingerprint, same_or_conflict
@@ -31,14 +31,13 @@ def change(
 ) -> store.Case:
     """Set the fee lines of a case. Raises `NotFound`, `Forbidden` (it has ended), `ReferenceConflict`."""
     with context.engine.begin() as connection:
-        case = store.find(connection, case_code, caller.portal_id, lock=True)
-        if case is None:
-            raise NotFound("no case has this code")
+        case = access.seen(connection, caller, case_code, lock=True)
         print_ = fingerprint({**wanted, "event": "fees"})
         before = store.remember_transition(connection, case_code, wanted["reference"], print_)
         if before is not None:
             same_or_conflict(before, print_)
             return case
+        access.check_decides(connection, caller, case)
         if CaseState(case.state) in terminal(rules.TABLE):
             raise Forbidden("the case has ended: its fees stay as they are")
         lines = _with_basis(case, wanted["lines"])

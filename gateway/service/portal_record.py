@@ -50,7 +50,7 @@ def record(
         procedure_name=case.procedure_code if known is None else known.name_vi,
         field_name="" if known is None else known.field,
         agency_code=case.agency_code,
-        agency_name=_agency_name(context, case.agency_code),
+        agency_name=_agency_name(context, case.handler),
         applicant=Applicant(person["name"], person.get("id_kind", ""), person.get("id_number", "")),
         state=state,
         submitted_at=case.submitted_at or moves[0].at,
@@ -92,7 +92,7 @@ def steps(
         CaseStep(
             case_code=case.case_code,
             agency_code=case.agency_code,
-            agency_name=_agency_name(context, case.agency_code),
+            agency_name=_agency_name(context, case.handler),
             state=move.to_state,
             at=at,
             due_at=_due_at(case, [each for each in moves if each.version <= move.version]),

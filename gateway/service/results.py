@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from gateway.domain.case import CaseState
-from gateway.domain.errors import Forbidden, Malformed, NotFound
+from gateway.domain.errors import Forbidden, Malformed
+from gateway.service import access
 from gateway.service.cases import Caller, append
 from gateway.service.context import Context
 from gateway.store import cases as store
@@ -29,9 +30,8 @@ def store_result(
     if signature == "broken":
         raise Malformed("the result was changed after it was signed")
     with context.engine.begin() as connection:
-        case = store.find(connection, case_code, caller.portal_id, lock=True)
-        if case is None:
-            raise NotFound("no case has this code")
+        case = access.seen(connection, caller, case_code, lock=True)
+        access.check_decides(connection, caller, case)
         if case.state not in TAKEN_IN:
             raise Forbidden("a result is taken while the case is in process or its result is ready")
         sha256 = context.files.put(content)

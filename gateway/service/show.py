@@ -1,6 +1,7 @@
 """How a thing looks to portals: public states, whole VND, times with offset, and links for what is allowed now."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -23,7 +24,8 @@ from gateway.service import due_dates, payments
 from gateway.service.cases import VIETNAM
 from gateway.service.context import Context
 from gateway.store.case_papers import CasePaper
-from gateway.store.cases import Case, CaseMoney, Document
+from gateway.store.case_steps import Step as HandOver
+from gateway.store.cases import NOTHING, Case, CaseMoney, Document, DocumentVersion
 from gateway.store.deliveries import Delivery
 from gateway.store.legal_receipts import LegalReceipt
 from gateway.store.payments import Payment
@@ -120,11 +122,26 @@ def refund(context: Context, shown: Refund) -> dict[str, Any]:
     }
 
 
-def case(
-    context: Context, shown: Case, documents: list[Document], money: CaseMoney, timeline: list[Event]
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is shown with a case: its documents and what they replaced, its money, what happened, its hand-overs."""
+
+    documents: Sequence[Document] = ()
+    money: CaseMoney = NOTHING
+    timeline: Sequence[Event] = ()
+    steps: Sequence[HandOver] = ()
+    earlier: Sequence[DocumentVersion] = ()
+
+
+def is_replaced(documents: Iterable[Document]) -> bool:
+    """Whether one of them took the place of another."""
+    return any(each.version > 1 for each in documents)
+
+
+def case(context: Context, shown: Case, parts: Parts) -> dict[str, Any]:
     state = CaseState(shown.state)
     procedure = context.catalogue.version(shown.procedure_code, shown.procedure_version)
+    money, timeline = parts.money, parts.timeline
     owed_vnd = max(money.owed_vnd - money.paid_vnd, 0)
     base = f"{context.public_url}/v1/cases/{shown.case_code}"
     links = {"self": base, "track": f"{context.public_url}/track/{shown.track_token}"}
@@ -145,6 +162,8 @@ def case(
         "reference": shown.reference,
         "procedure": {"code": procedure.code, "name": procedure.name_vi, "name_en": procedure.name_en},
         "agency_code": shown.agency_code,
+        "handled_by": shown.handler,
+        "steps": [_hand_over(each) for each in parts.steps],
         "channel": shown.channel,
         "pay": shown.pay,
         "keeps_documents": shown.keeps_documents,
@@ -156,7 +175,8 @@ def case(
         "fees": [dict(fee) for fee in shown.fees],
         "owed_vnd": owed_vnd,
         "owed_back_vnd": money.owed_back_vnd,
-        "documents": [_document(each) for each in documents],
+        "documents": [_document(each, parts.earlier) for each in parts.documents],
+        "supplements": sum(_asks_for_more(each) for each in timeline),
         "due_on": None if shown.due_on is None else shown.due_on.isoformat(),
         "due_reason": _due_reason(context, shown, timeline),
         "due_steps": _due_steps(context, shown, timeline),
@@ -167,6 +187,22 @@ def case(
         "timeline": [step for step in map(timeline_step, timeline) if step is not None],
         "version": shown.version,
         "links": links,
+    }
+
+
+def _hand_over(each: HandOver) -> dict[str, Any]:
+    return {
+        "number": each.number,
+        "from_agency": each.from_agency,
+        "agency_code": each.agency_code,
+        "step": each.name or None,
+        "reason": each.reason or None,
+        "why_returned": each.why_returned,
+        "state": each.state,
+        "due_at": moment(each.due_at),
+        "handed_over_at": moment(each.handed_over_at),
+        "acknowledged_at": moment(each.acknowledged_at),
+        "ended_at": moment(each.ended_at),
     }
 
 
@@ -190,7 +226,7 @@ def case_paper(context: Context, shown: CasePaper) -> dict[str, Any]:
     }
 
 
-def _due_reason(context: Context, shown: Case, timeline: list[Event]) -> str | None:
+def _due_reason(context: Context, shown: Case, timeline: Sequence[Event]) -> str | None:
     if shown.accepted_at is None:
         return None
     moved = next((event.data for event in reversed(timeline) if event.type == "case.extended"), None)
@@ -201,7 +237,7 @@ def _due_reason(context: Context, shown: Case, timeline: list[Event]) -> str | N
     return f"{term_vi(due_dates.term_of(context, shown))} kể từ ngày tiếp nhận {day}"
 
 
-def _due_steps(context: Context, shown: Case, timeline: list[Event]) -> list[dict[str, str]]:
+def _due_steps(context: Context, shown: Case, timeline: Sequence[Event]) -> list[dict[str, str]]:
     """How the due date was counted, step by step; empty before the reception."""
     found = due_dates.reckoned(context, shown, timeline)
     if found is None:
@@ -210,7 +246,14 @@ def _due_steps(context: Context, shown: Case, timeline: list[Event]) -> list[dic
     return [{"vi": vi, "en": en} for vi, en in told]
 
 
-def _document(each: Document) -> dict[str, Any]:
+def _asks_for_more(event: Event) -> bool:
+    """More than one of these without need counts against the agency (Index 766)."""
+    return (
+        event.subject_kind == "case" and event.to_state == CaseState.SUPPLEMENT_REQUIRED != event.from_state
+    )
+
+
+def _document(each: Document, earlier: Iterable[DocumentVersion]) -> dict[str, Any]:
     return {
         "code": each.code,
         "name": each.name,
@@ -219,6 +262,17 @@ def _document(each: Document) -> dict[str, Any]:
         "sha256": each.sha256,
         "stored_at": moment(each.stored_at),
         "scan": each.scan if each.stored_at is not None else None,
+        "version": each.version,
+        "earlier": [
+            {
+                "version": old.version,
+                "sha256": old.sha256,
+                "stored_at": moment(old.stored_at),
+                "replaced_at": moment(old.replaced_at),
+            }
+            for old in earlier
+            if old.code == each.code
+        ],
     }
 
 

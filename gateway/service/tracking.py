@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from gateway.domain.case import CaseState
 from gateway.domain.codes import parse_case_code
@@ -11,8 +11,8 @@ from gateway.domain.errors import Malformed, NotFound
 from gateway.domain.form import KINDS
 from gateway.domain.published import PUBLISHED
 from gateway.domain.receipt import ReceiptState
-from gateway.service import case_papers, evidence, sealed
-from gateway.service.cases import Caller
+from gateway.service import case_papers, evidence, open_steps, sealed
+from gateway.service.cases import VIETNAM, Caller
 from gateway.service.context import Context
 from gateway.store import case_papers as paper_store
 from gateway.store import cases as store
@@ -39,6 +39,15 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "case.extended": (
         "Cơ quan xin lỗi và hẹn lại ngày trả kết quả",
         "The agency apologised and named a new day for the result",
+    ),
+    "case.transferred": (
+        "Hồ sơ được chuyển đến cơ quan giải quyết tiếp theo",
+        "The case was handed over to the next agency",
+    ),
+    "case.step_acknowledged": ("Cơ quan nhận chuyển đã nhận hồ sơ", "The next agency has the case"),
+    "case.step_returned": (
+        "Hồ sơ được chuyển trả cơ quan trước",
+        "The case was given back to the agency before",
     ),
     "payment.repriced": ("Số tiền cần nộp đã thay đổi", "The sum to pay has changed"),
     "case.withdrawn": ("Đã rút hồ sơ", "The case was withdrawn"),
@@ -113,6 +122,10 @@ NEXT: Mapping[CaseState, tuple[str, str]] = {
     CaseState.RESULT_READY: ("Kết quả đang được chuyển đến ông/bà.", "The result is on its way to you."),
 }
 
+WITH_AGENCY = frozenset(
+    {CaseState.REGISTERED, CaseState.ACCEPTED, CaseState.PROCESSING, CaseState.RESULT_READY}
+)
+"""An agency has something to do with the case in these; in others it waits for the citizen, or is over."""
 
 _LATE = (
     "Đã nhận một phần tiền sau khi yêu cầu hết hiệu lực, sẽ được hoàn lại",
@@ -229,6 +242,33 @@ def _words(event: spine.Event) -> tuple[str, str]:
 def next_step(state: CaseState) -> tuple[str, str] | None:
     """What comes next, in two languages; None when nothing does."""
     return NEXT.get(state)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The agency that has the case, since which day, and until which by the step's own term, in Việt Nam."""
+
+    name: str
+    since_on: date | None
+    until_on: date | None
+
+
+def holder(context: Context, case: store.Case) -> Holder | None:
+    """Who has a case that somebody works on; None where nobody does."""
+    if CaseState(case.state) not in WITH_AGENCY:
+        return None
+    agency = context.agencies.get(case.handler)
+    name = case.handler if agency is None else agency.name
+    since, until = case.accepted_at or case.submitted_at, None
+    if case.handled_by is not None:
+        with context.engine.connect() as connection:
+            _, held = open_steps.of(connection, case.case_code)
+        since, until = (None, None) if held is None else (held.acknowledged_at, held.due_at)
+    return Holder(name, _day(since), _day(until))
+
+
+def _day(at: datetime | None) -> date | None:
+    return None if at is None else at.astimezone(VIETNAM).date()
 
 
 def look_up(context: Context, case_code: str, digits: str, address: str | None, now: datetime) -> Found:

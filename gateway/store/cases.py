@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from gateway.store.tables import case_documents, case_transitions, cases
+from gateway.store.tables import case_document_versions, case_documents, case_transitions, cases
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Case:
     pay: str
     keeps_documents: bool
     agency_code: str
+    handled_by: str | None
     state: str
     money_state: str
     delivery_state: str
@@ -41,6 +42,11 @@ class Case:
     handed_over_at: datetime | None
     submission_receipt: str | None
 
+    @property
+    def handler(self) -> str:
+        """The agency that owns the case's status now."""
+        return self.handled_by or self.agency_code
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -52,6 +58,7 @@ class Document:
     sha256: str
     stored_at: datetime | None
     scan: str
+    version: int = 1
 
 
 _COLUMNS = [cases.c[name] for name in Case.__slots__]
@@ -185,6 +192,48 @@ def documents(connection: Connection, case_code: str, role: str = "submitted") -
     return [Document(**row) for row in connection.execute(query).mappings()]
 
 
+@dataclass(frozen=True, slots=True)
+class DocumentVersion:
+    """A document that another one took the place of."""
+
+    code: str
+    version: int
+    name: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+    stored_at: datetime | None
+    replaced_at: datetime
+
+
+def replace_document(
+    connection: Connection, case_code: str, before: Document, new: Mapping[str, Any], now: datetime
+) -> None:
+    """Keep a document as a version, and put what is told of the new one in its place, under the case's lock."""
+    kept = {name: getattr(before, name) for name in Document.__slots__ if name != "role"}
+    connection.execute(insert(case_document_versions).values(case_code=case_code, replaced_at=now, **kept))
+    connection.execute(
+        update(case_documents)
+        .where(
+            case_documents.c.case_code == case_code,
+            case_documents.c.code == before.code,
+            case_documents.c.role == "submitted",
+        )
+        .values(version=before.version + 1, stored_at=None, scan="not_scanned", **new)
+    )
+
+
+def document_versions(connection: Connection, case_code: str) -> Sequence[DocumentVersion]:
+    """What was replaced, by code, the oldest first."""
+    columns = [case_document_versions.c[name] for name in DocumentVersion.__slots__]
+    query = (
+        select(*columns)
+        .where(case_document_versions.c.case_code == case_code)
+        .order_by(case_document_versions.c.code, case_document_versions.c.version)
+    )
+    return [DocumentVersion(**row) for row in connection.execute(query).mappings()]
+
+
 def mark_stored(
     connection: Connection, case_code: str, code: str, now: datetime, *, scan: str = "not_scanned"
 ) -> bool:
@@ -234,6 +283,8 @@ class CaseMoney:
     owed_vnd: int
     owed_back_vnd: int
 
+
+NOTHING = CaseMoney(0, 0, 0)
 
 _MONEY = """
 SELECT coalesce((SELECT sum(least(paid_vnd - refunded_vnd, amount_vnd)) FROM payments

@@ -98,6 +98,7 @@ WITH_JSON = (400, 422)
 WITH_A_DOCUMENT = (413, 422)
 MORE: Mapping[tuple[str, str], tuple[int, ...]] = {
     ("post", "/v1/cases"): (404, 409),
+    ("post", "/v1/cases/{case_code}/documents"): (409,),
     ("post", "/v1/cases/{case_code}/submit"): (409, 422),
     ("post", "/v1/cases/{case_code}/transitions"): (409,),
     ("post", "/v1/cases/{case_code}/extensions"): (409,),

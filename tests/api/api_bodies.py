@@ -27,6 +27,11 @@ def takers(world: World, case_code: str) -> dict[str, Taker]:
 
     return {
         "/v1/cases": Taker("POST", "/v1/cases", lambda: world.case_wanted(fresh())),
+        "/v1/cases/<case_code>/documents": Taker(
+            "POST",
+            f"/v1/cases/{case_code}/documents",
+            lambda: {"documents": world.case_wanted(fresh())["documents"]},
+        ),
         "/v1/cases/<case_code>/transitions": Taker(
             "POST", f"/v1/cases/{case_code}/transitions", lambda: {"reference": fresh(), "event": "finish"}
         ),

@@ -90,6 +90,10 @@ WRITES: dict[str, tuple[Target, Body]] = {
             "new_due_on": datetime.now(UTC).date().isoformat(),
         },
     ),
+    "POST /v1/cases/<case_code>/documents": (
+        lambda own: f"/v1/cases/{own.draft}/documents",
+        lambda world, _: {"documents": world.case_wanted("x")["documents"]},
+    ),
     "PUT /v1/cases/<case_code>/documents/<document_code>": (
         lambda own: f"/v1/cases/{own.draft}/documents/to-khai",
         lambda *_: PAPERS["to-khai"],

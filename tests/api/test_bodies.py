@@ -12,6 +12,7 @@ pytestmark = pytest.mark.service
 
 RULES = (
     "/v1/cases",
+    "/v1/cases/<case_code>/documents",
     "/v1/cases/<case_code>/transitions",
     "/v1/cases/<case_code>/extensions",
     "/v1/cases/<case_code>/fees",

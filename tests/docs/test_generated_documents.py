@@ -10,7 +10,7 @@ import pytest
 
 from gateway.cli import documents
 from gateway.cli.variables import variables
-from gateway.domain import case, delivery, machine, payment, refund
+from gateway.domain import case, delivery, hand_over, machine, payment, refund
 
 DOCS = Path("docs")
 NAMES = (
@@ -21,6 +21,7 @@ NAMES = (
     "states/attempt.dot",
     "states/case.dot",
     "states/delivery.dot",
+    "states/hand_over.dot",
     "states/payment.dot",
     "states/refund.dot",
 )
@@ -82,7 +83,7 @@ def test_every_paragraph_says_when_and_what_to_do_in_two_languages() -> None:
 
 
 def test_every_move_of_every_table_stands_in_the_document() -> None:
-    tables = (case.TABLE, payment.TABLE, payment.ATTEMPT_TABLE, refund.TABLE, delivery.TABLE)
+    tables = (case.TABLE, payment.TABLE, payment.ATTEMPT_TABLE, refund.TABLE, delivery.TABLE, hand_over.TABLE)
     for noun, table in zip(documents.nouns(), tables, strict=True):
         assert {(s.value, e.value, to.value) for (s, e), to in table.items()} == set(noun.moves.moves)
         section = documents.states_text().partition(f"## {noun.title}\n")[2].partition("\n## ")[0]

@@ -8,7 +8,6 @@ from service_world import World
 
 from gateway.service import cases, show
 from gateway.store import spine
-from gateway.store.cases import CaseMoney
 
 pytestmark = pytest.mark.service
 
@@ -34,9 +33,7 @@ def steps(town: World, code: str) -> list[str]:
     case = cases.find(town.context, town.caller, code)
     with town.context.engine.connect() as connection:
         timeline = list(spine.of_case(connection, code))
-    return [
-        each["en"] for each in show.case(town.context, case, [], CaseMoney(0, 0, 0), timeline)["due_steps"]
-    ]
+    return [each["en"] for each in show.case(town.context, case, show.Parts(timeline=timeline))["due_steps"]]
 
 
 @pytest.mark.parametrize(

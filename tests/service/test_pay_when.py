@@ -37,9 +37,8 @@ def follow(world: World) -> None:
 
 
 def shown(world: World, code: str) -> dict[str, object]:
-    return show.case(
-        world.context, cases.find(world.context, world.caller, code), [], store.CaseMoney(0, FEE_VND, 0), []
-    )
+    parts = show.Parts(money=store.CaseMoney(0, FEE_VND, 0))
+    return show.case(world.context, cases.find(world.context, world.caller, code), parts)
 
 
 def can_be_paid(world: World, code: str) -> bool:

@@ -116,7 +116,7 @@ PLANS = (
         {"ho-ten": "Bùi Thị Lan", "ngay-sinh": "1961-05-19", "loai": "khai-sinh", "so-ban": 3},
         vnd=24_000,
     ),
-    Plan(  # drawings, and a fee by the value of the works that the agency names
+    Plan(  # drawings, two agencies, and a fee by the value of the works that the agency names
         "1.009973",
         ("to-trinh", "thuyet-minh", "ban-ve"),
         {
@@ -132,6 +132,7 @@ PLANS = (
             _line("phi", "TD-DT", "Phí thẩm định dự toán", 9_600_000),
         ),
         pay="after",
+        turn="transfer",
     ),
     Plan("2.001720", ("tk1-ts",), {**WHO, "ma-so-bhxh": "0110000001", "ly-do": "hong"}),
     Plan(  # land data: what was paid goes back when there is none to give

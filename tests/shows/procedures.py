@@ -22,10 +22,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import requests
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.local import ACCOUNT, PORTS, Local, running
 from gateway.service import finance
 from gateway.service.cases import VIETNAM
+from gateway.store import portals
 from gateway.wiring import now
 from sandbox.agency import Agency
 from sandbox.citizen import Citizen
@@ -34,10 +37,12 @@ from sandbox.errors import CitizenLost, Untrusted
 from sandbox.papers import check_jws, check_pdf
 from sandbox.portal_client import PortalAnswer, PortalClient
 from sandbox.world import read_private_key
+from tests.papers import pdf
 from tests.shows.played import ONLY_TOLD, PLANS, Plan
 
 PATIENCE_S, PAUSE_S = 60.0, 0.2
 AT_ONCE = 4
+MINISTRY = "G17"
 PERSON = {
     "name": "Bùi Thị Lan",
     "id_kind": "cccd",
@@ -126,6 +131,8 @@ class Played:
             return self
         if self.plan.turn == "supplement":
             self.supplemented()
+        if self.plan.turn == "transfer":
+            self.transferred()
         self.finished()
         if self.plan.home:
             self.delivered()
@@ -245,8 +252,22 @@ class Played:
         )
         expect("supplement_required", asked["state"], "the case that lacks a paper")
         form = self.paper("02")
-        self.decide("supplement_given")
-        self.told.append(f"supplement asked for by form 02 ({form} bytes) and given")
+        signed = pdf(f"{self.plan.code} {paper} signed")
+        self.post(f"{self.path}/documents", {"documents": [_described(paper, signed, "application/pdf")]})
+        early = self.town.client.post(
+            f"{self.path}/transitions", {"reference": "early-2", "event": "supplement_given"}
+        )
+        expect(422, early.status, "a supplement that was told of and not sent")
+        self.town.ok(self.town.client.put(f"{self.path}/documents/{paper}", signed, "application/pdf"))
+        seen = self.decide("supplement_given")
+        kept = next(each for each in seen["documents"] if each["code"] == paper)
+        first = hashlib.sha256(self.plan.content(paper)[0]).hexdigest()
+        expect(
+            (2, [first]),
+            (kept["version"], [each["sha256"] for each in kept["earlier"]]),
+            "versions of the paper",
+        )
+        self.told.append(f"supplement asked for by form 02 ({form} bytes) and given; both versions kept")
 
     def paper(self, form: str) -> int:
         """The size of an official paper of the case, whose signature holds."""
@@ -262,6 +283,25 @@ class Played:
         check_pdf(content, self.town.public("/.well-known/paper-root.pem").content)
         expect(made["pdf_sha256"], hashlib.sha256(content).hexdigest(), f"form {form} as it is listed")
         return len(content)
+
+    def transferred(self) -> None:
+        """To the ministry's own portal, which works on it and hands it back; meanwhile nobody else decides."""
+        theirs = ministry(self.town)
+        expect(404, theirs.get(self.path).status, "the case before it is handed over")
+        due = {"count": 2, "unit": "working_days"}
+        self.decide("transfer", transfer_to=MINISTRY, step="Thẩm định kết cấu", due=due)
+        wanted = {"reference": f"{self.code}-ack", "event": "acknowledge"}
+        taken = self.town.ok(theirs.post(f"{self.path}/transitions", wanted))
+        expect(MINISTRY, taken["handled_by"], "who has the case")
+        mine = self.town.client.post(f"{self.path}/transitions", {"reference": "x", "event": "process"})
+        expect(409, mine.status, "a decision of who does not have the case")
+        back = {
+            "reference": f"{self.code}-back",
+            "event": "return_step",
+            "reason": "đã thẩm định kết cấu",
+        }
+        expect("H28", self.town.ok(theirs.post(f"{self.path}/transitions", back))["handled_by"], "who has it")
+        self.told.append(f"handed over to {MINISTRY}, acknowledged, handed back")
 
     def refused(self) -> None:
         """It ends without a result: form 03, and what was paid is owed back and sent back."""
@@ -351,7 +391,10 @@ def played(town: Town, plan: Plan) -> Played:
 
 
 def _announced(plan: Plan, paper: str) -> dict[str, Any]:
-    content, kind = plan.content(paper)
+    return _described(paper, *plan.content(paper))
+
+
+def _described(paper: str, content: bytes, kind: str) -> dict[str, Any]:
     return {
         "code": paper,
         "name": f"{paper}.{kind.rpartition('/')[2]}",
@@ -359,6 +402,17 @@ def _announced(plan: Plan, paper: str) -> dict[str, Any]:
         "size_bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
     }
+
+
+def ministry(town: Town) -> PortalClient:
+    """A portal of a ministry, which works on what is handed over to it; introduced as the town's own was."""
+    key = Ed25519PrivateKey.generate()
+    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    with town.local.house.engine.begin() as connection:
+        portal = portals.add_portal(connection, name="Bộ Xây dựng", agency_code=MINISTRY, live=False)
+        scopes = ("cases:write", "read")
+        portals.add_key(connection, portal_id=portal, keyid="bxd-2026", public_pem=pem, scopes=scopes)
+    return PortalClient(town.url, "bxd-2026", key)
 
 
 def only_told(town: Town, code: str) -> str:
@@ -410,7 +464,8 @@ def main(argv: Sequence[str]) -> int:
         except NotAsPlayed as error:
             print(json.dumps({"ok": False, "detail": str(error)}, ensure_ascii=False))
             return 1
+    print("\n".join(lines))
     print(
-        f"{lines[0]}\n{lines[1]}\n{lines[-1]}\n{len(PLANS)} cases of {len(PLANS)} procedures played, none otherwise"
+        f"{len(PLANS)} cases of {len(PLANS)} procedures played to their end, {len(ONLY_TOLD)} procedures told"
     )
     return 0

@@ -134,7 +134,7 @@ def test_the_api_names_its_calls() -> None:
 def test_the_graph_has_a_picture_for_every_noun(capsys: pytest.CaptureFixture[str]) -> None:
     main(["graph"])
     text = capsys.readouterr().out
-    assert 5 == text.count("digraph ")
+    assert 6 == text.count("digraph ")
     assert '  expired -> paid [label="pay"];' in text
 
 

@@ -5,7 +5,15 @@ Columns named `…_sealed` hold personal data, AES-256-GCM under a key of the ke
 """
 
 from gateway.store.tables.base import metadata
-from gateway.store.tables.cases import case_counters, case_documents, case_transitions, cases, track_tries
+from gateway.store.tables.cases import (
+    case_counters,
+    case_document_versions,
+    case_documents,
+    case_steps,
+    case_transitions,
+    cases,
+    track_tries,
+)
 from gateway.store.tables.deliveries import deliveries, parcel_events
 from gateway.store.tables.finance import day_closes, ledger, matches, statement_lines, statements
 from gateway.store.tables.inbound import alarms, calls, cursors, events, inbox, nonces, portal_keys, portals
@@ -23,8 +31,10 @@ __all__ = [
     "attempts",
     "calls",
     "case_counters",
+    "case_document_versions",
     "case_documents",
     "case_papers",
+    "case_steps",
     "case_transitions",
     "cases",
     "checkpoints",

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from gateway.store.tables.base import json, metadata, moment, version, words
@@ -29,6 +30,7 @@ cases = Table(
     words("pay", default="with"),
     Column("keeps_documents", Boolean, nullable=False, server_default="false"),
     words("agency_code"),
+    words("handled_by", required=False),
     words("state"),
     words("money_state"),
     words("delivery_state", default="none"),
@@ -72,6 +74,46 @@ case_documents = Table(
     words("sha256"),
     moment("stored_at", required=False),
     words("scan", default="not_scanned"),
+    version(),
+)
+
+case_document_versions = Table(
+    "case_document_versions",
+    metadata,
+    Column("case_code", Text, ForeignKey("cases.case_code"), primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    words("name"),
+    words("media_type"),
+    Column("size_bytes", BigInteger, nullable=False),
+    words("sha256"),
+    moment("stored_at", required=False),
+    words("scan"),
+    moment("replaced_at"),
+)
+
+case_steps = Table(
+    "case_steps",
+    metadata,
+    Column("case_code", Text, ForeignKey("cases.case_code"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    words("from_agency"),
+    words("agency_code"),
+    words("name"),
+    words("reason"),
+    words("why_returned", required=False),
+    words("state"),
+    moment("due_at", required=False),
+    moment("handed_over_at"),
+    moment("acknowledged_at", required=False),
+    moment("ended_at", required=False),
+    Index(
+        "uq_case_steps_open",
+        "case_code",
+        "state",
+        unique=True,
+        postgresql_where=text("state IN ('handed_over', 'acknowledged')"),
+    ),
 )
 
 case_transitions = Table(

@@ -10,11 +10,22 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from gateway.domain.errors import Malformed
-from gateway.service import case_papers, cases, documents, evidence, extensions, fee_changes, results, show
+from gateway.service import (
+    announcements,
+    case_papers,
+    cases,
+    documents,
+    evidence,
+    extensions,
+    fee_changes,
+    hand_overs,
+    results,
+    show,
+)
 from gateway.service.cases import Caller
+from gateway.store import case_steps, spine
 from gateway.store import cases as store
-from gateway.store import spine
-from gateway.web.api.models import CaseIn, ExtensionIn, FeesIn, TransitionIn
+from gateway.web.api.models import AnnouncedIn, CaseIn, ExtensionIn, FeesIn, TransitionIn
 from gateway.web.api.shown import CaseOut, CasePapersOut, DocumentOut
 from gateway.web.auth import caller
 from gateway.web.context import web
@@ -43,7 +54,9 @@ def _shown(who: Caller, case_code: str) -> dict[str, object]:
         documents = list(store.documents(connection, case_code))
         money = store.money(connection, case_code)
         timeline = list(spine.of_case(connection, case_code))
-    return show.case(shared, case, documents, money, timeline)
+        steps = () if case.handled_by is None else case_steps.of_case(connection, case_code)
+        earlier = store.document_versions(connection, case_code) if show.is_replaced(documents) else ()
+    return show.case(shared, case, show.Parts(documents, money, timeline, steps, earlier))
 
 
 @blueprint.post("")
@@ -61,6 +74,16 @@ def register(wanted: CaseIn) -> tuple[dict[str, object], int]:
 def get(case_code: str) -> dict[str, object]:
     """State, what is owed, deadline and why, timeline, links."""
     return _shown(caller("read"), case_code)
+
+
+@blueprint.post("/<case_code>/documents")
+@blueprint.input(AnnouncedIn, arg_name="wanted")
+@blueprint.output(CaseOut)
+def announce_documents(case_code: str, wanted: AnnouncedIn) -> dict[str, object]:
+    """Tell of documents anew, in a draft or when a supplement is asked for; then send them as at first."""
+    who, shared = caller("cases:write"), web().context
+    announcements.announce(shared, who, case_code, wanted.model_dump()["documents"], shared.clock())
+    return _shown(who, case_code)
 
 
 @blueprint.put("/<case_code>/documents/<document_code>")
@@ -86,9 +109,10 @@ def submit(case_code: str) -> dict[str, object]:
 @blueprint.input(TransitionIn, arg_name="wanted")
 @blueprint.output(CaseOut)
 def transition(case_code: str, wanted: TransitionIn) -> dict[str, object]:
-    """What the agency decides."""
+    """What the agency decides, and how a case goes from one agency to another."""
     who, shared = caller("cases:write"), web().context
-    cases.transition(shared, who, case_code, wanted.model_dump(), shared.clock())
+    decide = hand_overs.act if wanted.event in hand_overs.EVENTS else cases.transition
+    decide(shared, who, case_code, wanted.model_dump(), shared.clock())
     return _shown(who, case_code)
 
 

@@ -5,9 +5,18 @@ Strict: no unknown fields, no number in a string, no float where a whole number 
 
 import re
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff"
 """Never part of a line: controls, line ends, marks that turn the direction of reading, and what XML cannot hold."""
@@ -20,6 +29,7 @@ Code = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^
 CaseCode = Annotated[
     str, StringConstraints(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")
 ]
+AgencyCode = Annotated[str, StringConstraints(min_length=3, max_length=30, pattern=r"^[A-Z0-9][A-Z0-9.]*$")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=250, pattern=f"^[^{_CONTROL}]+$")]
 OptionalLine = Annotated[str, StringConstraints(max_length=250, pattern=f"^[^{_CONTROL}]*$")]
 Place = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=f"^[^{_CONTROL}]+$")]
@@ -72,6 +82,20 @@ class DocumentIn(Strict):
     sha256: Sha256
 
 
+def _each_code_once(documents: list[DocumentIn]) -> list[DocumentIn]:
+    if len({each.code for each in documents}) != len(documents):
+        raise ValueError("a document code is announced twice")
+    return documents
+
+
+class AnnouncedIn(Strict):
+    """Documents that are told anew, in a draft or when a supplement is asked for; what was there is kept."""
+
+    documents: Annotated[
+        list[DocumentIn], Field(min_length=1, max_length=100), AfterValidator(_each_code_once)
+    ]
+
+
 class CaseIn(Strict):
     """A case to register. `case_code` is given by portals that number their cases themselves.
 
@@ -85,15 +109,8 @@ class CaseIn(Strict):
     channel: Literal["counter", "online", "post"] = "online"
     keeps_documents: bool = False
     applicant: ApplicantIn
-    documents: Annotated[list[DocumentIn], Field(max_length=100)] = []
+    documents: Annotated[list[DocumentIn], Field(max_length=100), AfterValidator(_each_code_once)] = []
     answers: Annotated[dict[Code, Answer | Whole | bool | None], Field(max_length=200)] = {}
-
-    @field_validator("documents")
-    @classmethod
-    def _each_code_once(cls, documents: list[DocumentIn]) -> list[DocumentIn]:
-        if len({each.code for each in documents}) != len(documents):
-            raise ValueError("a document code is announced twice")
-        return documents
 
     @field_validator("answers")
     @classmethod
@@ -117,8 +134,20 @@ class OfficialIn(Strict):
     title: OptionalLine = ""
 
 
+class TermIn(Strict):
+    """How long something may take, counted in the working time of the agency that does it."""
+
+    count: Annotated[int, Field(ge=1, le=2000)]
+    unit: Literal["working_days", "working_hours", "calendar_days"] = "working_days"
+
+
 class TransitionIn(Strict):
-    """What the agency decides. The same reference again is answered as the first time."""
+    """What the agency decides. The same reference again is answered as the first time.
+
+    `transfer` names the agency that goes on (`transfer_to`, an identifier of either system), and may say what is to be
+    done there (`step`) and how long it may take (`due`). The case stays with the sender until the receiver says
+    `acknowledge`; `return_step` gives it back, with a `reason`.
+    """
 
     reference: Reference
     event: Literal[
@@ -131,10 +160,16 @@ class TransitionIn(Strict):
         "withdraw",
         "stop",
         "finish",
+        "transfer",
+        "acknowledge",
+        "return_step",
     ]
     reason: Text | None = None
     supplement: Annotated[list[SupplementIn], Field(max_length=100)] = []
     official: OfficialIn | None = None
+    transfer_to: AgencyCode | None = None
+    step: Line | None = None
+    due: TermIn | None = None
 
     @field_validator("supplement")
     @classmethod
@@ -142,6 +177,16 @@ class TransitionIn(Strict):
         if len({each.code for each in supplement}) != len(supplement):
             raise ValueError("a document is asked for twice")
         return supplement
+
+    @model_validator(mode="after")
+    def _a_transfer_names_where_to(self) -> Self:
+        if (self.event == "transfer") != (self.transfer_to is not None):
+            raise ValueError("transfer_to is told with transfer, and with nothing else")
+        if self.event != "transfer" and (self.step or self.due):
+            raise ValueError("step and due are told with transfer only")
+        if self.event == "return_step" and not self.reason:
+            raise ValueError("a case that is given back says why: reason")
+        return self
 
 
 class ExtensionIn(Strict):

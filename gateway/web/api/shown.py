@@ -16,9 +16,28 @@ class DueStepOut(Shown):
     en: str
 
 
+class HandOverOut(Shown):
+    """A step of a case that was handed over: `acknowledged` is the agency that has it."""
+
+    number: int
+    from_agency: str
+    agency_code: str
+    step: str | None
+    reason: str | None
+    why_returned: str | None
+    state: Literal["handed_over", "acknowledged", "done", "returned"]
+    due_at: str | None
+    handed_over_at: str
+    acknowledged_at: str | None
+    ended_at: str | None
+
+
 class CaseOut(Shown):
     case_code: str
     reference: str
+    agency_code: str
+    handled_by: str
+    steps: list[HandOverOut]
     channel: str
     pay: Literal["before", "with", "after", "at_agency"]
     keeps_documents: bool
