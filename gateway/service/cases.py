@@ -6,8 +6,6 @@ from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from gateway.domain import agencies, fees, procedure
 from gateway.domain.case import AGENCY_EVENTS, NATIONAL, TABLE, CaseEvent, CaseState, MoneyState
 from gateway.domain.codes import format_case_code, parse_case_code
@@ -198,8 +196,8 @@ def find_whole(context: Context, caller: Caller, case_code: str) -> whole_cases.
 
 def submit(context: Context, caller: Caller, case_code: str, now: datetime) -> store.Case:
     """Hand the case in; idempotent. Raises `NotFound` and `Incomplete`, which names each missing thing."""
-    with context.engine.begin() as connection:
-        whole = whole_cases.find(bare(connection), case_code, lock=True)
+    with context.pool.connection() as connection, connection.transaction():
+        whole = whole_cases.find(connection, case_code, lock=True)
         if whole is None or whole.case.portal_id != caller.portal_id:
             raise NotFound("no case has this code")
         case = whole.case
@@ -220,7 +218,7 @@ def submit(context: Context, caller: Caller, case_code: str, now: datetime) -> s
 
 def _hand_in(
     context: Context,
-    connection: Connection,
+    connection: whole_cases.Bare,
     whole: whole_cases.Whole,
     caller: Caller,
     *,
@@ -256,10 +254,10 @@ def _hand_in(
         values={"state": case.state, "submitted_at": now, "submission_receipt": receipt},
         change=change,
         form=form,
-        facts_sealed=paper_facts.of_submission(context, connection, whole, form),
+        facts_sealed=paper_facts.of_submission(context, whole, form),
         task=paper_facts.TASK,
     )
-    assert whole_cases.move(bare(connection), case.case_code, written), "the case is locked"
+    assert whole_cases.move(connection, case.case_code, written), "the case is locked"
     return case
 
 

@@ -192,13 +192,14 @@ def plan(context: Context, connection: Connection, case: case_store.Case, cause:
     return paper_id
 
 
-def of_submission(context: Context, connection: Connection, whole: Whole, form: str) -> bytes:
+def of_submission(context: Context, whole: Whole, form: str) -> bytes:
     """The sealed facts of the paper of a submission, of a case as it is once it is handed in."""
     case, at = whole.case, whole.case.submitted_at
     assert at is not None
-    way, return_to = (
-        way_of(context, connection, case.case_code) if whole.has_delivery else (ResultWay.COUNTER, "")
-    )
+    way, return_to = ResultWay.COUNTER, ""
+    if whole.has_delivery:
+        with context.engine.connect() as connection:
+            way, return_to = way_of(context, connection, case.case_code)
     known = Known(
         case=case,
         applicant_sealed=whole.applicant_sealed,
