@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from gateway.domain.case import CaseState
+from gateway.domain.case import ENDED_WITHOUT_RESULT, CaseState
 from gateway.domain.codes import parse_case_code
 from gateway.domain.errors import Malformed, NotFound
 from gateway.domain.form import KINDS
+from gateway.domain.money import format_vnd
+from gateway.domain.procedure import PayWhen
 from gateway.domain.published import PUBLISHED
 from gateway.domain.receipt import ReceiptState
 from gateway.service import case_papers, evidence, open_steps, sealed
@@ -265,6 +267,26 @@ def holder(context: Context, case: store.Case) -> Holder | None:
             _, held = open_steps.of(connection, case.case_code)
         since, until = (None, None) if held is None else (held.acknowledged_at, held.due_at)
     return Holder(name, _day(since), _day(until))
+
+
+def costs(context: Context, case: store.Case) -> tuple[str, str]:
+    """What the case costs and what is paid of it, in two languages."""
+    with context.engine.connect() as connection:
+        money = store.money(connection, case.case_code)
+    owed, paid, back = (format_vnd(each) for each in (money.owed_vnd, money.paid_vnd, money.owed_back_vnd))
+    if money.owed_back_vnd:
+        return f"{owed}; {back} sẽ được hoàn lại", f"{owed}; {back} will be given back"
+    if not money.owed_vnd:
+        return "Không phải nộp", "Nothing to pay"
+    if money.paid_vnd >= money.owed_vnd:
+        return f"{owed}, đã nộp đủ", f"{owed}, paid"
+    if case.pay == PayWhen.AT_AGENCY:
+        return f"{owed}, nộp tại cơ quan", f"{owed}, paid at the agency"
+    if CaseState(case.state) in ENDED_WITHOUT_RESULT:
+        return f"{owed}, không phải nộp nữa", f"{owed}, no longer asked for"
+    if money.paid_vnd:
+        return f"{owed}, đã nộp {paid}", f"{owed}, of which {paid} are paid"
+    return f"{owed}, chưa nộp", f"{owed}, not paid yet"
 
 
 def _day(at: datetime | None) -> date | None:

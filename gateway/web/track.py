@@ -121,6 +121,7 @@ def _timeline(case: store.Case, *, by_link: bool, problem: str | None = None) ->
         state_words=NATIONAL[state][1] if state in NATIONAL else "Bản nháp, chưa nộp",
         steps=[(step.at.astimezone(VIETNAM), step.vi, step.en) for step in tracking.steps(shared, case)],
         next_step=tracking.next_step(state),
+        costs=tracking.costs(shared, case),
         holder=tracking.holder(shared, case),
         papers=[(each, each.at.astimezone(VIETNAM)) for each in tracking.papers(shared, case)],
         base=f"/track/{case.track_token}" if by_link else None,
