@@ -3,18 +3,16 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
-from gateway.domain.case import ENDED_WITHOUT_RESULT, CaseState
+from gateway.domain.case import CaseState
 from gateway.domain.codes import parse_case_code
 from gateway.domain.errors import Malformed, NotFound
 from gateway.domain.form import KINDS
-from gateway.domain.money import format_vnd
-from gateway.domain.procedure import PayWhen
 from gateway.domain.published import PUBLISHED
 from gateway.domain.receipt import ReceiptState
-from gateway.service import case_papers, evidence, open_steps, sealed
-from gateway.service.cases import VIETNAM, Caller
+from gateway.service import case_papers, evidence, sealed
+from gateway.service.cases import Caller
 from gateway.service.context import Context
 from gateway.store import case_papers as paper_store
 from gateway.store import cases as store
@@ -123,11 +121,6 @@ NEXT: Mapping[CaseState, tuple[str, str]] = {
     CaseState.FEE_DUE: ("Ông/bà nộp phí, lệ phí.", "You pay the fee."),
     CaseState.RESULT_READY: ("Kết quả đang được chuyển đến ông/bà.", "The result is on its way to you."),
 }
-
-WITH_AGENCY = frozenset(
-    {CaseState.REGISTERED, CaseState.ACCEPTED, CaseState.PROCESSING, CaseState.RESULT_READY}
-)
-"""An agency has something to do with the case in these; in others it waits for the citizen, or is over."""
 
 _LATE = (
     "Đã nhận một phần tiền sau khi yêu cầu hết hiệu lực, sẽ được hoàn lại",
@@ -244,53 +237,6 @@ def _words(event: spine.Event) -> tuple[str, str]:
 def next_step(state: CaseState) -> tuple[str, str] | None:
     """What comes next, in two languages; None when nothing does."""
     return NEXT.get(state)
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """The agency that has the case, since which day, and until which by the step's own term, in Việt Nam."""
-
-    name: str
-    since_on: date | None
-    until_on: date | None
-
-
-def holder(context: Context, case: store.Case) -> Holder | None:
-    """Who has a case that somebody works on; None where nobody does."""
-    if CaseState(case.state) not in WITH_AGENCY:
-        return None
-    agency = context.agencies.get(case.handler)
-    name = case.handler if agency is None else agency.name
-    since, until = case.accepted_at or case.submitted_at, None
-    if case.handled_by is not None:
-        with context.engine.connect() as connection:
-            _, held = open_steps.of(connection, case.case_code)
-        since, until = (None, None) if held is None else (held.acknowledged_at, held.due_at)
-    return Holder(name, _day(since), _day(until))
-
-
-def costs(context: Context, case: store.Case) -> tuple[str, str]:
-    """What the case costs and what is paid of it, in two languages."""
-    with context.engine.connect() as connection:
-        money = store.money(connection, case.case_code)
-    owed, paid, back = (format_vnd(each) for each in (money.owed_vnd, money.paid_vnd, money.owed_back_vnd))
-    if money.owed_back_vnd:
-        return f"{owed}; {back} sẽ được hoàn lại", f"{owed}; {back} will be given back"
-    if not money.owed_vnd:
-        return "Không phải nộp", "Nothing to pay"
-    if money.paid_vnd >= money.owed_vnd:
-        return f"{owed}, đã nộp đủ", f"{owed}, paid"
-    if case.pay == PayWhen.AT_AGENCY:
-        return f"{owed}, nộp tại cơ quan", f"{owed}, paid at the agency"
-    if CaseState(case.state) in ENDED_WITHOUT_RESULT:
-        return f"{owed}, không phải nộp nữa", f"{owed}, no longer asked for"
-    if money.paid_vnd:
-        return f"{owed}, đã nộp {paid}", f"{owed}, of which {paid} are paid"
-    return f"{owed}, chưa nộp", f"{owed}, not paid yet"
-
-
-def _day(at: datetime | None) -> date | None:
-    return None if at is None else at.astimezone(VIETNAM).date()
 
 
 def look_up(context: Context, case_code: str, digits: str, address: str | None, now: datetime) -> Found:

@@ -6,7 +6,7 @@ import pytest
 from service_wires import ipn
 from service_world import NOW, World
 
-from gateway.service import behind, cases, tracking
+from gateway.service import behind, cases, standing
 
 pytestmark = pytest.mark.service
 
@@ -24,6 +24,10 @@ def refused_and_paid(world: World, code: str) -> None:
     world.hear("vnpay", ipn(reference, number=world.fresh("211")))
     while behind.consume(world.context, "cases", NOW):
         pass
+
+
+def change(world: World, code: str, what: str) -> None:
+    world.do(f"UPDATE cases SET {what} WHERE case_code = :code", code=code)
 
 
 @pytest.mark.parametrize(
@@ -46,4 +50,4 @@ def refused_and_paid(world: World, code: str) -> None:
 )
 def test_the_cost_is_told_as_it_stands(world: World, happened: Callable[..., object], told: str) -> None:
     happened(world, code := world.case())
-    assert told == tracking.costs(world.context, cases.find(world.context, world.caller, code))[0]
+    assert told == standing.costs(world.context, cases.find(world.context, world.caller, code))[0]
