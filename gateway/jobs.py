@@ -31,6 +31,7 @@ from gateway.service import (
     receipts,
     refund_sending,
     reports,
+    retention,
     scans,
     sealing,
     tracking,
@@ -149,6 +150,10 @@ def _documents(app: procrastinate.App, context: Context, retry: procrastinate.Ba
     def scan_document(case_code: str, code: str, round: int) -> None:  # noqa: A002 - as above
         scans.scan(context, case_code, code, round, context.clock())
 
+    @app.task(name=retention.TASK, retry=retry)
+    def forget_due(day: str) -> None:  # noqa: ARG001 - whose run it is
+        retention.forget_due(context, context.clock())
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -250,6 +255,7 @@ def _cleaning(context: Context) -> Callable[[], bool]:
         tracking.forget_tries(context, context.clock())
         payments.call_in_overdue(context, context.clock())
         uploads.forget_expired(context, context.clock())
+        retention.put_daily(context, context.clock())
         return False
 
     return turn

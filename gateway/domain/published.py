@@ -16,6 +16,7 @@ PUBLISHED = frozenset(
         "case.document_scanned",
         "case.fees_changed",
         "case.extended",
+        "case.forgotten",
         "payment.created",
         "payment.repriced",
         "payment.succeeded",

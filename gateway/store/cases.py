@@ -38,6 +38,7 @@ class Case:
     finished_at: datetime | None
     handed_over_at: datetime | None
     submission_receipt: str | None
+    forgotten_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -530,11 +530,13 @@ def test_the_book_of_an_agency_is_written_for_its_owner_only(
 ) -> None:
     out = tmp_path / "so-theo-doi.pdf"
     asked = ("book", "--agency", "H28", "--from", "2026-11-01", "--to", "2026-11-30", "--out")
-    assert str(out) in run(*asked, str(out))
+    who = ("--by", "vanthu", "--reason", "báo cáo tháng")
+    assert str(out) in run(*asked, str(out), *who)
     assert out.read_bytes().startswith(b"%PDF")
     assert 0o600 == out.stat().st_mode & 0o777
-    assert "H99" in run.fails("book", "--agency", "H99", *asked[3:], str(out))
-    assert "so-theo-doi" in run.fails(*asked, str(tmp_path / "nowhere" / "so-theo-doi.pdf"))
+    assert "H99" in run.fails("book", "--agency", "H99", *asked[3:], str(out), *who)
+    assert "so-theo-doi" in run.fails(*asked, str(tmp_path / "nowhere" / "so-theo-doi.pdf"), *who)
+    assert "printable" in run.fails(*asked, str(out), "--by", "vanthu", "--reason", " ")
 
 
 # --- forgetting a person in the proof log ---------------------------------------------------------

@@ -44,6 +44,7 @@ cases = Table(
     moment("finished_at", required=False),
     moment("handed_over_at", required=False),
     words("submission_receipt", required=False),
+    moment("forgotten_at", required=False),
     UniqueConstraint("portal_id", "reference"),
     UniqueConstraint("track_token"),
     postgresql_with={"fillfactor": "80"},
@@ -69,6 +70,7 @@ case_documents = Table(
     words("sha256"),
     moment("stored_at", required=False),
     words("scan", default="not_scanned"),
+    Index("ix_case_documents_sha256", "sha256"),
 )
 
 case_transitions = Table(

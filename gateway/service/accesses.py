@@ -1,0 +1,74 @@
+"""Who of the staff looked at whose personal data, when and why: told on the spine before anything is shown.
+
+So it is append-only and sealed with all else, and nobody looks without leaving a name and a reason.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from gateway.domain.errors import NotFound
+from gateway.service import case_moves
+from gateway.service.case_moves import Caller
+from gateway.service.context import Context
+from gateway.store import cases as case_store
+from gateway.store import spine
+
+VIEWED = "case.viewed"
+ACCOUNT_VIEWED = "account.viewed"
+MOST_EVENTS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Viewing:
+    """A look at personal data: by whom (`staff:NAME`), in what, why, and when."""
+
+    by: str
+    what: str
+    reason: str
+    at: datetime
+
+
+def note(connection: Connection, cases: Iterable[case_store.Case], viewing: Viewing) -> None:
+    """Tell of a look at each of these cases. It commits with the caller's transaction, which is before the showing."""
+    for case in cases:
+        caller = Caller(case.portal_id, case.agency_code, "command")
+        case_moves.append(connection, case, caller, VIEWED, viewing.at, data=_said(viewing), actor=viewing.by)
+
+
+def note_account(connection: Connection, account: str, viewing: Viewing) -> None:
+    """Tell of a look at what payers wrote on transfers to an account: whose cases they are nobody knows."""
+    spine.append(
+        connection,
+        spine.Change(
+            subject_kind="account",
+            subject_id=account,
+            type=ACCOUNT_VIEWED,
+            version=1,
+            actor=viewing.by,
+            cause="command",
+            occurred_at=viewing.at,
+            data=_said(viewing),
+        ),
+    )
+
+
+def _said(viewing: Viewing) -> dict[str, str]:
+    return {"what": viewing.what, "reason": viewing.reason}
+
+
+def of_case(context: Context, case_code: str) -> Sequence[Viewing]:
+    """Every look at a case, oldest first. Of one that was forgotten the reasons are gone. Raises `NotFound`."""
+    with context.engine.connect() as connection:
+        if case_store.find(connection, case_code) is None:
+            raise NotFound("no case has this code")
+        events = spine.of_case(connection, case_code, MOST_EVENTS)
+    return [
+        Viewing(
+            each.actor, str(each.data.get("what", "")), str(each.data.get("reason", "")), each.occurred_at
+        )
+        for each in events
+        if each.type == VIEWED
+    ]
