@@ -10,8 +10,6 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from gateway.domain.errors import NotFound
-from gateway.service import case_moves
-from gateway.service.case_moves import Caller
 from gateway.service.context import Context
 from gateway.store import cases as case_store
 from gateway.store import spine
@@ -34,29 +32,38 @@ class Viewing:
 def note(connection: Connection, cases: Iterable[case_store.Case], viewing: Viewing) -> None:
     """Tell of a look at each of these cases. It commits with the caller's transaction, which is before the showing."""
     for case in cases:
-        caller = Caller(case.portal_id, case.agency_code, "command")
-        case_moves.append(connection, case, caller, VIEWED, viewing.at, data=_said(viewing), actor=viewing.by)
+        _append(connection, "access", VIEWED, viewing, case)
 
 
 def note_account(connection: Connection, account: str, viewing: Viewing) -> None:
     """Tell of a look at what payers wrote on transfers to an account: whose cases they are nobody knows."""
+    _append(connection, "account_access", ACCOUNT_VIEWED, viewing, None, account=account)
+
+
+def _append(
+    connection: Connection,
+    kind: str,
+    type_: str,
+    viewing: Viewing,
+    case: case_store.Case | None,
+    **more: str,
+) -> None:
+    """Each look is a subject of its own: those at a case that was forgotten cannot be told to be of that case."""
     spine.append(
         connection,
         spine.Change(
-            subject_kind="account",
-            subject_id=account,
-            type=ACCOUNT_VIEWED,
+            subject_kind=kind,
+            subject_id=spine.new_subject(connection, "acs"),
+            type=type_,
             version=1,
             actor=viewing.by,
             cause="command",
             occurred_at=viewing.at,
-            data=_said(viewing),
+            portal_id=None if case is None else case.portal_id,
+            case_code=None if case is None else case.case_code,
+            data={"what": viewing.what, "reason": viewing.reason, **more},
         ),
     )
-
-
-def _said(viewing: Viewing) -> dict[str, str]:
-    return {"what": viewing.what, "reason": viewing.reason}
 
 
 def of_case(context: Context, case_code: str) -> Sequence[Viewing]:

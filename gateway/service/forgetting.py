@@ -13,8 +13,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from gateway.domain.retention import left_of
-from gateway.service import case_moves, sealed, show
-from gateway.service.case_moves import Caller
+from gateway.service import sealed, show
 from gateway.service.context import Context
 from gateway.store import cases as case_store
 from gateway.store import erasing, spine
@@ -84,5 +83,18 @@ def _shrink(connection: Connection, event: spine.Event) -> None:
 
 
 def _tell(connection: Connection, case: case_store.Case, type_: str, now: datetime) -> None:
-    caller = Caller(case.portal_id, case.agency_code, "job:forget_due")
-    case_moves.append(connection, case, caller, type_, now, actor="gateway")
+    """As a subject of its own: with its salt gone no leaf can be told to be of that case, and none seems to be lost."""
+    spine.append(
+        connection,
+        spine.Change(
+            subject_kind="forgetting",
+            subject_id=spine.new_subject(connection, "fgt"),
+            type=type_,
+            version=1,
+            actor="gateway",
+            cause="job:forget_due",
+            occurred_at=now,
+            portal_id=case.portal_id,
+            case_code=case.case_code,
+        ),
+    )

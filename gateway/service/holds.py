@@ -2,12 +2,13 @@
 
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from gateway.domain.errors import Forbidden, NotFound
-from gateway.service import case_moves
-from gateway.service.case_moves import Caller
 from gateway.service.context import Context
 from gateway.store import cases as case_store
 from gateway.store import retention as store
+from gateway.store import spine
 from gateway.store.retention import Hold
 
 HELD, RELEASED = "case.held", "case.released"
@@ -21,9 +22,7 @@ def set_hold(context: Context, hold: Hold) -> None:
             raise NotFound("no case has this code")
         if not store.set_hold(connection, hold):
             raise Forbidden("the case is held already: clear that hold to set another")
-        caller = Caller(case.portal_id, case.agency_code, "command")
-        data = {"reason": hold.reason}
-        case_moves.append(connection, case, caller, HELD, hold.created_at, data=data, actor=hold.set_by)
+        _tell(connection, case, HELD, hold)
 
 
 def clear_hold(context: Context, case_code: str, *, by: str, reason: str, now: datetime) -> None:
@@ -32,5 +31,23 @@ def clear_hold(context: Context, case_code: str, *, by: str, reason: str, now: d
         case = case_store.find(connection, case_code, lock=True)
         if case is None or not store.clear_hold(connection, case_code):
             raise NotFound("no hold stands on a case with this code")
-        caller = Caller(case.portal_id, case.agency_code, "command")
-        case_moves.append(connection, case, caller, RELEASED, now, data={"reason": reason}, actor=by)
+        _tell(connection, case, RELEASED, Hold(case_code, reason, by, now))
+
+
+def _tell(connection: Connection, case: case_store.Case, type_: str, said: Hold) -> None:
+    """Each word is a subject of its own, as each look is (`accesses`)."""
+    spine.append(
+        connection,
+        spine.Change(
+            subject_kind="hold",
+            subject_id=spine.new_subject(connection, "hld"),
+            type=type_,
+            version=1,
+            actor=said.set_by,
+            cause="command",
+            occurred_at=said.created_at,
+            portal_id=case.portal_id,
+            case_code=case.case_code,
+            data={"reason": said.reason},
+        ),
+    )

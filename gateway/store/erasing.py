@@ -45,8 +45,12 @@ _PEOPLE = (
     ),
     (
         "UPDATE inbox SET query = ''::bytea, headers = '{}', body = ''::bytea WHERE reference IS NOT NULL "
-        "AND reference IN (SELECT unnest(ARRAY[a.reference, p.order_code]) FROM payments p "
-        "LEFT JOIN attempts a ON a.payment_id = p.id WHERE p.case_code = :case_code)"
+        "AND reference IN (SELECT unnest(ARRAY[case_code, portal_id || ':' || reference]) FROM cases "
+        "WHERE case_code = :case_code UNION "
+        "SELECT unnest(ARRAY[p.id, p.order_code, a.reference, f.id]) FROM payments p "
+        "LEFT JOIN attempts a ON a.payment_id = p.id LEFT JOIN refunds f ON f.payment_id = p.id "
+        "WHERE p.case_code = :case_code UNION "
+        "SELECT id FROM deliveries WHERE case_code = :case_code)"
     ),
 )
 _OF_DOCUMENTS = (

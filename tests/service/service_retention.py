@@ -74,11 +74,21 @@ def caught_up(world: World, at: datetime = NOW) -> None:
 
 
 def told(world: World, body: dict[str, Any], path: str = "/v1/cases") -> Caller:
-    """The caller of a message that is kept as it came."""
-    headers = {"content-type": "application/json", "user-agent": f"portal of {NAME}"}
+    """The caller of a message that is kept as it came, as `web.auth` does."""
+    headers = {"content-type": "application/json", "user-agent": f"portal of {body.get('reference')}"}
     message = InboundMessage("POST", path, b"", headers, json.dumps(body, ensure_ascii=False).encode())
+    portal_id = world.caller.portal_id
     with world.transaction() as connection:
-        id_ = inbox.record(connection, f"portal:{world.caller.portal_id}", message, "genuine", NOW)
+        id_ = inbox.record_signed(
+            connection,
+            message=message,
+            keyid="test",
+            nonce=world.fresh("nonce"),
+            now=NOW,
+            portal_id=portal_id,
+            about=ordered.about(message, portal_id),
+        )
+    assert id_ is not None
     return replace(world.caller, cause=ordered.cause_of(id_, message))
 
 
@@ -108,6 +118,7 @@ def lived(world: World) -> Life:
     own = pdf(f"giay to cua {NAME} {ID_NUMBER}")
     code = given(world, PERSON, ("to-khai", SHARED), ("giay-to-tuy-than", own))
     why = {"supplement": [{"code": "to-khai", "reason": f"{NAME} ký thiếu"}]}
+    told(world, {"reference": "refused", "event": "accept", "reason": NAME}, f"/v1/cases/{code}/transitions")
     decide(world, code, "ask_supplement", reason=f"Thiếu chữ ký của {NAME}", **why)
     decide(world, code, "supplement_given")
     extend(world, code, date(2026, 12, 15), reason=f"Chờ {NAME} bổ sung")
