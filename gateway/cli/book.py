@@ -40,7 +40,7 @@ COMMANDS: Sequence[Command] = (
     Command(
         ("book",),
         "the book of the cases that an agency took in (Mẫu 07), as a signed PDF with its data attached",
-        "book --agency H28 --from 2026-11-01 --to 2026-11-30 --out so.pdf --by vanthu --reason 'báo cáo tháng'",
+        "book --agency H28 --from 2026-11-01 --to 2026-11-30 --out so.pdf --by vanthu --reason báo-cáo",
         _book,
         _arguments,
     ),

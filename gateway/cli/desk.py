@@ -199,7 +199,7 @@ COMMANDS: Sequence[Command] = (
     Command(
         ("breaks", "list"),
         "lines of the statement that nothing explains",
-        "breaks list --account 0123456789 --by thuquy --reason 'đối soát'",
+        "breaks list --account 0123456789 --by thuquy --reason đối-soát",
         _breaks,
         _breaks_arguments,
     ),

@@ -116,14 +116,14 @@ COMMANDS: Sequence[Command] = (
     Command(
         ("hold", "set"),
         "nothing of a case is erased, whatever the rule on retention says",
-        "hold set H28-261124-0001 --by phaply --reason 'khiếu nại 12/2026'",
+        "hold set H28-261124-0001 --by phaply --reason khiếu-nại-12/2026",
         _set,
         _hold_arguments,
     ),
     Command(
         ("hold", "clear"),
         "the rule on retention counts again",
-        "hold clear H28-261124-0001 --by phaply --reason 'đã giải quyết'",
+        "hold clear H28-261124-0001 --by phaply --reason xong",
         _clear,
         _hold_arguments,
     ),

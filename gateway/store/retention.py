@@ -214,8 +214,8 @@ class Hold:
 def set_hold(connection: Connection, hold: Hold) -> bool:
     """False where the case is held already; what stands there stays."""
     values = {name: getattr(hold, name) for name in Hold.__slots__}
-    done = connection.execute(upsert(holds).values(**values).on_conflict_do_nothing())
-    return done.rowcount == 1
+    query = upsert(holds).values(**values).on_conflict_do_nothing().returning(holds.c.case_code)
+    return connection.execute(query).scalar() is not None
 
 
 def clear_hold(connection: Connection, case_code: str) -> bool:
