@@ -14,7 +14,7 @@ from service_papers import decide, extend
 from service_post import Post, delivery_wanted
 from service_refunds import ask
 from service_wires import ipn
-from service_world import ACCOUNT, FEE_VND, NOW, PROCEDURE, World, minutes
+from service_world import ACCOUNT, FEE_VND, NOW, World, minutes
 
 from gateway.domain.delivery import DeliveryState
 from gateway.ports import InboundMessage
@@ -135,6 +135,7 @@ def lived(world: World) -> Life:
     result = results.store_result(world.context, world.caller, code, described, made, NOW)
     decide(world, code, "finish")
     deliveries.send_order(town.context, delivery.id, 0, NOW)
+    told(world, {"reference": "late", "recipient": to}, f"/v1/deliveries/{delivery.id}/cancel")
     post.tell(delivery.order_number, DeliveryState.DELIVERED, minutes(60))
     parcel_feed.read_feed(town.context, post, minutes(61))
     for (paper_id,) in world.rows("SELECT id FROM case_papers WHERE case_code = :c", c=code):
@@ -154,6 +155,7 @@ def _paid(world: World, code: str) -> str:
     caught_up(world)
     receipts.issue(world.context, payment_id, NOW)
     refund = ask(world, payment_id, reason=f"{NAME} nộp thừa")
+    told(world, {"reference": "again", "reason": NAME}, f"/v1/refunds/{refund.id}")
     refunds.decline(world.context, refund.id, "staff:chief", NOW)
     entry = line(f"TRAN THI QUEN LANG {PHONE} {reference}", FEE_VND)
     file = mt940.render(mt940.Statement("970418", ACCOUNT, date(2026, 11, 24), 1_000_000, [entry])).encode()
@@ -163,6 +165,26 @@ def _paid(world: World, code: str) -> str:
     )  # by this machine's clock it is of another year
     finance.reconcile(world.context, ACCOUNT, NOW)
     return payment_id
+
+
+def ended(world: World, *, sealed: bool = True) -> str:
+    """A case with papers of its own that was refused, and of which all papers are issued."""
+    own = world.fresh("giay cua")
+    code = given(world, PERSON, ("to-khai", pdf(own)), ("giay-to-tuy-than", pdf(f"{own} 2")))
+    decide(world, code, "refuse", reason="không đủ điều kiện")
+    issue(world, code)
+    if sealed:
+        caught_up(world)
+    return code
+
+
+def issue(world: World, code: str) -> None:
+    for (paper_id,) in world.rows("SELECT id FROM case_papers WHERE case_code = :c", c=code):
+        case_papers.issue(world.context, paper_id, NOW)
+
+
+def is_forgotten(world: World, code: str) -> bool:
+    return cases.find(world.context, world.caller, code).forgotten_at is not None
 
 
 # --- the look into all places ---------------------------------------------------------------------------
@@ -210,6 +232,3 @@ def _names(text: str, marks: Sequence[str]) -> bool:
         each for mark in marks for each in (mark, base64.b64encode(mark.encode()).decode(), json.dumps(mark))
     )
     return any(each in text for each in spelled)
-
-
-__all__ = ["FEE_VND", "PROCEDURE", "SHARED", "Life", "caught_up", "given", "lived", "places", "told"]
