@@ -218,6 +218,8 @@ def applicant_of(context: Context, connection: Connection, case_code: str) -> Ap
     given = sealed.unseal(
         context.sealer, case_store.sealed_applicant(connection, case_code), sealed.APPLICANT
     )
+    if not given:
+        return Applicant(name=sealed.ERASED_NAME, id_number="", phone="", email="", address="")
     return Applicant(
         name=given["name"].strip() or given["id_number"],
         id_number=given["id_number"],

@@ -12,12 +12,14 @@ from gateway.domain.form import KINDS
 from gateway.domain.published import PUBLISHED
 from gateway.domain.receipt import ReceiptState
 from gateway.service import case_papers, evidence, sealed
+from gateway.service.accesses import VIEWED
 from gateway.service.cases import Caller
 from gateway.service.context import Context
 from gateway.store import case_papers as paper_store
 from gateway.store import cases as store
 from gateway.store import payments as payment_store
 from gateway.store import receipts as receipt_store
+from gateway.store import retention as retention_store
 from gateway.store import spine, tries
 
 LARGEST_NUMBER_OF_TRIES = 5
@@ -48,6 +50,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "case.step_returned": (
         "Hồ sơ được chuyển trả cơ quan trước",
         "The case was given back to the agency before",
+    ),
+    "case.forgotten": (
+        "Dữ liệu cá nhân của hồ sơ đã được xóa vì hết thời hạn lưu giữ",
+        "The personal data of the case was erased: the time for which it is kept is over",
     ),
     "payment.repriced": ("Số tiền cần nộp đã thay đổi", "The sum to pay has changed"),
     "case.withdrawn": ("Đã rút hồ sơ", "The case was withdrawn"),
@@ -126,6 +132,10 @@ _LATE = (
     "Đã nhận một phần tiền sau khi yêu cầu hết hiệu lực, sẽ được hoàn lại",
     "A part of the money came after the request had ended; it will be given back",
 )
+VIEWED_WORDS = (
+    "Một cán bộ đã xem dữ liệu cá nhân của hồ sơ này",
+    "An official viewed the personal data of this case",
+)
 PART_WORDS: Mapping[tuple[str, str | None], tuple[str, str]] = {
     ("payment.part_paid", "cancelled"): _LATE,
     ("payment.part_paid", "expired"): _LATE,
@@ -165,8 +175,9 @@ class IssuedPaper:
 def papers(context: Context, case: store.Case) -> list[IssuedPaper]:
     """The official papers and the receipts that hold, newest first."""
     with context.engine.connect() as connection:
-        made = paper_store.made_of_case(connection, case.case_code)
-        receipts = receipt_store.of_case(connection, case.case_code)
+        made = [] if case.forgotten_at else paper_store.made_of_case(connection, case.case_code)
+        gone = retention_store.are_accounts_forgotten(connection, case.case_code)
+        receipts = [] if gone else receipt_store.of_case(connection, case.case_code)
     found = [
         IssuedPaper("papers", each.id, each.made_at, *_title(each.form, each.number))
         for each in made
@@ -223,7 +234,8 @@ def steps(context: Context, case: store.Case) -> list[Step]:
     """What happened, oldest first."""
     with context.engine.connect() as connection:
         events = spine.of_case(connection, case.case_code)
-    return [Step(event.occurred_at, *_words(event)) for event in events if event.type in WORDS]
+    shown = WORDS.keys() | ({VIEWED} if context.shows_views else set())
+    return [Step(event.occurred_at, *_words(event)) for event in events if event.type in shown]
 
 
 def _words(event: spine.Event) -> tuple[str, str]:
@@ -231,6 +243,8 @@ def _words(event: spine.Event) -> tuple[str, str]:
     if event.type == "paper.issued":
         vi, en = _title(str(event.data["form"]))
         return f"Đã cấp: {vi}", f"Issued: {en}"
+    if event.type == VIEWED:
+        return VIEWED_WORDS
     return PART_WORDS.get((event.type, event.to_state), WORDS[event.type])
 
 

@@ -78,11 +78,18 @@ def record_bare(
 
 
 def record_signed(
-    connection: Connection, *, message: InboundMessage, keyid: str, nonce: str, now: datetime, portal_id: str
+    connection: Connection,
+    *,
+    message: InboundMessage,
+    keyid: str,
+    nonce: str,
+    now: datetime,
+    portal_id: str,
+    about: str | None = None,
 ) -> int | None:
     """Keep a portal's signed message and use up its nonce, as one statement; None when the nonce was used before.
 
-    The message is kept either way: a replay is evidence too.
+    The message is kept either way: a replay is evidence too. `about` is what it is found by when that is forgotten.
     """
     row = connection.execute(
         text(
@@ -90,7 +97,7 @@ def record_signed(
             "ON CONFLICT DO NOTHING RETURNING 1) "
             "INSERT INTO inbox (source, received_at, method, path, query, headers, body, verdict, reference) "
             "SELECT :source, :now, :method, :path, :query, CAST(:headers AS jsonb), :body, "
-            "CASE WHEN EXISTS (SELECT FROM used) THEN 'genuine' ELSE 'replayed' END, NULL "
+            "CASE WHEN EXISTS (SELECT FROM used) THEN 'genuine' ELSE 'replayed' END, :about "
             "RETURNING id, verdict"
         ),
         {
@@ -98,6 +105,7 @@ def record_signed(
             "nonce": nonce,
             "now": now,
             "source": f"portal:{portal_id}",
+            "about": about,
             "method": message.method,
             "path": message.path,
             "query": message.query,

@@ -63,6 +63,7 @@ def authenticate() -> None:
             nonce=verified.nonce,
             now=now,
             portal_id=credential.portal_id,
+            about=ordered.about(came, credential.portal_id),
         )
     if kept is None:
         raise BadSignature("this nonce was used before: the message is a copy")
