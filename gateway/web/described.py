@@ -25,6 +25,14 @@ SCHEMES: Mapping[str, Any] = {
     }
 }
 
+ALIKE = (
+    "Bodies are JSON in UTF-8 that every reader understands alike: each name once, no NaN, no half of a surrogate "
+    "pair. Texts are kept composed (NFC): the same `reference` with the same text in letters apart (NFD) is the same "
+    "content, and answered as the first time; what was signed is kept as it came. What turns the direction of reading "
+    "or takes no room is part of no text. A whole number is written without a fraction (`1`, not `1.0`)."
+)
+"""What holds for every body."""
+
 PROBLEM_SCHEMA: Mapping[str, Any] = {
     "title": "Problem",
     "description": "RFC 9457. `code` is one of the closed list of `/docs/errors`; `errors` goes field by field.",
@@ -151,6 +159,7 @@ def describe(spec: dict[Any, Any] | str) -> dict[Any, Any] | str:
         schemas.pop(name, None)
     schemas["Problem"] = dict(PROBLEM_SCHEMA)
     spec["security"] = [{SIGNATURE: []}]
+    spec["info"]["description"] = ALIKE
     for path, operations in spec.get("paths", {}).items():
         for method in METHODS & set(operations):
             _describe(method, path, operations[method])

@@ -10,8 +10,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
-_CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff"
-"""Never part of a line: controls, line ends, marks that turn the direction of reading, and what XML cannot hold."""
+_UNSEEN = r"\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+"""Never part of a text: marks that turn the direction of reading, and what takes no room: it would read as another."""
+_CONTROL = rf"\x00-\x1f\x7f-\x9f\u2028\u2029{_UNSEEN}\ufffe\uffff"
+"""Never part of a line: also controls, line ends, and what XML cannot hold."""
 LARGEST_VND = 10**13 - 1  # of a line and of a payment: VNPAY's wire has 15 digits and counts in hundredths
 
 
@@ -39,16 +41,14 @@ OptionalLine = Annotated[str, StringConstraints(max_length=250, pattern=f"^[^{_C
 Place = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=f"^[^{_CONTROL}]+$"), _NFC]
 Text = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00\u202a-\u202e\u2066-\u2069]*$"),
+    StringConstraints(min_length=1, max_length=2000, pattern=rf"^[^\x00{_UNSEEN}]*$"),
     _NFC,
 ]
 Answer = Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*$")]
 # larger whole numbers are read differently by different readers of JSON (RFC 8259 section 6)
 Whole = Annotated[int, Field(ge=-(2**53 - 1), le=2**53 - 1)]
 # what \s stands for depends on who reads a pattern: what some take for a space, and others not, is named
-Email = Annotated[
-    str, StringConstraints(max_length=120, pattern=rf"^[^\s@\ufeff{_CONTROL}]+@[^\s@\ufeff{_CONTROL}]+$")
-]
+Email = Annotated[str, StringConstraints(max_length=120, pattern=rf"^[^\s@{_CONTROL}]+@[^\s@{_CONTROL}]+$")]
 Phone = Annotated[str, StringConstraints(min_length=8, max_length=16, pattern=r"^\+?[0-9]{8,15}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 MediaType = Annotated[str, StringConstraints(max_length=100, pattern=r"^[a-z]+/[A-Za-z0-9.+-]+$")]
