@@ -206,6 +206,29 @@ class Settings(BaseSettings):
         description="Whether anybody may read the leaves of the proof log, and not their hashes alone: states, times "
         "and sums, without names, case codes and papers.",
     )
+    retention_months: int = Field(
+        60,
+        ge=1,
+        description="Months after the end of a case (result handed over, refused, withdrawn, stopped) for which its "
+        "people are known; a procedure may name its own (`keep_months`). Luật 91/2025/QH15, NĐ 356/2025/NĐ-CP and Luật "
+        "Lưu trữ 33/2024 name no period for all cases: the agency decides it.",
+    )
+    account_retention_months: int = Field(
+        120,
+        ge=1,
+        description="Months after the end of their year for which receipts, refunds and statements say who paid: "
+        "accounting documents (Luật Kế toán 88/2015/QH13 điều 41; NĐ 174/2016/NĐ-CP điều 13 and 15).",
+    )
+    message_retention_months: int = Field(
+        24,
+        ge=1,
+        description="Months for which messages are kept as they came, and answers to our calls; from then on only that "
+        "they came, from whom and how they were judged.",
+    )
+    show_views: bool = Field(
+        default=False,
+        description="Whether the page of a case tells the citizen when an official looked at the personal data.",
+    )
     log_level: str = Field("INFO", description="Least level that is logged.")
     vnpay: VnpaySettings | None = Field(None, description="VNPAY; without it this provider is not offered.")
     dvcqg: DvcqgSettings | None = Field(None, description="The national platform; as vnpay.")

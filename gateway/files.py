@@ -1,11 +1,14 @@
 """Files by content: a document, result, receipt or statement is stored under its SHA-256, in a folder.
 
-Writing is whole or not at all (a temporary file is renamed), and the same bytes twice are one file.
+Writing is whole or not at all (a temporary file is renamed), and the same bytes twice are one file. Whoever puts a file
+that is there touches it, so that `discard` sees that it is wanted again.
 """
 
+import contextlib
 import hashlib
 import os
 import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,7 +26,7 @@ class FolderFiles:
         """Keep `content`; returns its SHA-256 in lower-case hex."""
         sha256 = hashlib.sha256(content).hexdigest()
         path = self._path(sha256)
-        if path.exists():
+        if _touched(path):
             return sha256
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent)
@@ -36,7 +39,31 @@ class FolderFiles:
 
     def adopt(self, path: Path, sha256: str) -> None:
         """Keep the file at `path`, whose SHA-256 that is; `path` stays."""
-        put_beside(path, self._path(sha256))
+        while not _touched(self._path(sha256)):  # it may be discarded just now
+            put_beside(path, self._path(sha256))
+
+    def discard(self, sha256: str, before: datetime) -> bool:
+        """Remove the file unless somebody put it at `before` or later; whether it is gone.
+
+        It is taken out of sight before it is looked at: who puts it meanwhile finds none, and writes it anew.
+        """
+        path, aside = self._path(sha256), self._aside(sha256)
+        with contextlib.suppress(FileNotFoundError):
+            path.replace(aside)
+        try:
+            is_wanted = aside.stat().st_mtime >= before.timestamp()
+        except FileNotFoundError:
+            return True
+        if is_wanted:
+            aside.replace(path)
+        else:
+            aside.unlink()
+        return not is_wanted
+
+    def keep(self, sha256: str) -> None:
+        """It is needed after all: what a process that died had taken out of sight comes back."""
+        with contextlib.suppress(FileNotFoundError):
+            self._aside(sha256).replace(self._path(sha256))
 
     def open(self, sha256: str) -> BinaryIO:
         """The file, to be read as a stream and closed. Raises `NotFound`."""
@@ -54,3 +81,15 @@ class FolderFiles:
 
     def _path(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / sha256
+
+    def _aside(self, sha256: str) -> Path:
+        return self._folder / sha256[:2] / f"{sha256}.doomed"
+
+
+def _touched(path: Path) -> bool:
+    """Whether it is there, and now counts as put anew."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True

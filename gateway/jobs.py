@@ -31,6 +31,7 @@ from gateway.service import (
     receipts,
     refund_sending,
     reports,
+    retention,
     scans,
     sealing,
     tracking,
@@ -149,6 +150,10 @@ def _documents(app: procrastinate.App, context: Context, retry: procrastinate.Ba
     def scan_document(case_code: str, code: str, round: int) -> None:  # noqa: A002 - as above
         scans.scan(context, case_code, code, round, context.clock())
 
+    @app.task(name=retention.TASK, retry=retry)
+    def forget_due(day: str) -> None:  # noqa: ARG001 - whose run it is
+        retention.forget_due(context, context.clock())
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -182,7 +187,7 @@ class Loop(threading.Thread):
 
 
 def loops(context: Context, pace: Pace, stop: threading.Event) -> list[Loop]:
-    """One loop for each consumer and each feed, and one that cleans up."""
+    """One loop for each consumer and each feed, one that cleans up, and one that has the day's people forgotten."""
     made = [
         Loop(f"consumer:{name}", _consumer(context, name), IDLE_S, stop) for name in behind.consumers(context)
     ]
@@ -195,6 +200,7 @@ def loops(context: Context, pace: Pace, stop: threading.Event) -> list[Loop]:
         made.append(Loop("case_portal", _telling(context, context.case_portal), CASE_PORTAL_S, stop))
     made.append(Loop("sealing", _sealing(context), SEALING_S, stop))
     made.append(Loop("cleaning", _cleaning(context), CLEANING_S, stop))
+    made.append(Loop("forgetting", _forgetting(context), CLEANING_S, stop))
     return made
 
 
@@ -250,6 +256,14 @@ def _cleaning(context: Context) -> Callable[[], bool]:
         tracking.forget_tries(context, context.clock())
         payments.call_in_overdue(context, context.clock())
         uploads.forget_expired(context, context.clock())
+        return False
+
+    return turn
+
+
+def _forgetting(context: Context) -> Callable[[], bool]:
+    def turn() -> bool:
+        retention.put_daily(context, context.clock())
         return False
 
     return turn

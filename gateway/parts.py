@@ -110,5 +110,9 @@ class FolderParts:
     def release(self, sha256: str) -> None:
         (self._waiting / sha256).unlink(missing_ok=True)
 
+    def forget(self, sha256: str) -> None:
+        self.release(sha256)
+        (self._quarantine / sha256).unlink(missing_ok=True)
+
     def quarantine(self, path: Path, sha256: str) -> None:
         put_beside(path, self._quarantine / sha256)

@@ -128,6 +128,8 @@ def faults(known: Procedure) -> Iterator[str]:
 def _faults_of_level(known: Procedure) -> Iterator[str]:
     if not 1 <= known.level <= WHOLE_ONLINE:
         yield f"level {known.level} is none of 1 to 4"
+    if known.keep_months is not None and known.keep_months < 1:
+        yield "what is known of a person is kept for at least a month"
     if known.level == WITH_FORMS and not known.forms:
         yield "level 2 has forms to download"
     if known.level >= ONLINE_CASE and not known.offers(Channel.ONLINE):

@@ -20,6 +20,7 @@ from gateway import calendars, figures, log, partners, procedures
 from gateway.clamd import Clamd
 from gateway.config import Settings
 from gateway.domain import routing as routing_rules
+from gateway.domain.retention import Periods
 from gateway.files import FolderFiles
 from gateway.http import PLAIN_TOO, Door, Exchange, refuse_private
 from gateway.inspection import inspect
@@ -134,6 +135,12 @@ def open_house(
         try_life=timedelta(seconds=settings.try_life_s),
         refund_limit_vnd=settings.refund_limit_vnd,
         notary=_notary(settings, keystore, papers),
+        periods=Periods(
+            case_months=settings.retention_months,
+            account_months=settings.account_retention_months,
+            message_months=settings.message_retention_months,
+        ),
+        shows_views=settings.show_views,
         clock=clock,
         entropy=entropy,
     )

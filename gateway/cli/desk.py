@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gateway.cli.command import Command, agencies_of, opened, read_file, say_json, vnd, with_json
 from gateway.cli.refund import PROOF_BYTES, clerk
+from gateway.cli.retention import viewing, with_viewing
 from gateway.domain.errors import Malformed
 from gateway.ports import Method, Taking
 from gateway.service import breaks, desk, unclear
@@ -60,7 +61,7 @@ def _take_arguments(parser: ArgumentParser) -> None:
 def _breaks(given: Namespace) -> int:
     with opened() as here:
         agencies_of(here.context, given.account)
-        found = breaks.listed(here.context, given.account)
+        found = breaks.listed(here.context, given.account, viewing(given, "breaks list"))
     if given.json:
         rows = [
             {
@@ -82,6 +83,7 @@ def _breaks(given: Namespace) -> int:
 
 def _breaks_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--account", required=True, metavar="A", help="the account")
+    with_viewing(parser)
     with_json(parser)
 
 
@@ -197,7 +199,7 @@ COMMANDS: Sequence[Command] = (
     Command(
         ("breaks", "list"),
         "lines of the statement that nothing explains",
-        "breaks list --account 0123456789",
+        "breaks list --account 0123456789 --by thuquy --reason đối-soát",
         _breaks,
         _breaks_arguments,
     ),

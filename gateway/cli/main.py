@@ -19,6 +19,7 @@ from gateway.cli import (
     receipt,
     reference,
     refund,
+    retention,
     simulate,
     statement,
     status,
@@ -43,6 +44,7 @@ COMMANDS: Sequence[Command] = (
     *sync.COMMANDS,
     *job.COMMANDS,
     *proof.COMMANDS,
+    *retention.COMMANDS,
     *simulate.COMMANDS,
     *reference.COMMANDS,
 )
@@ -59,6 +61,7 @@ NOUNS: Mapping[str, str] = {
     "owed": "what is to be given back or still missing",
     "statement": "the bank's statements",
     "jobs": "what runs behind",
+    "hold": "cases of which nothing is erased",
     "sync": "what the national portal is told of cases",
     "alarms": "what a person has to look at",
 }

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.cli.command import Command, day, opened, say_json, vnd, with_json
-from gateway.cli.refund import clerk
+from gateway.cli.refund import clerk, reason
 from gateway.domain.errors import Malformed
 from gateway.domain.legal_receipt import LegalState
 from gateway.service import legal_receipts, receipt_changes, receipt_summary
@@ -14,7 +14,6 @@ from gateway.store import receipts as store
 from gateway.wiring import now
 
 MOST_SHOWN = 500
-REASON_CHARS = 200
 OPEN = (LegalState.INTENDED, LegalState.SENT, LegalState.REFUSED, LegalState.CANCELLING)
 
 
@@ -70,25 +69,18 @@ def _summary(given: Namespace) -> int:
     return 0
 
 
-def _reason(given: Namespace) -> str:
-    reason: str = given.reason.strip()
-    if not 1 <= len(reason) <= REASON_CHARS or not reason.isprintable():
-        raise Malformed(f"a reason has 1 to {REASON_CHARS} printable characters")
-    return reason
-
-
 def _cancel(given: Namespace) -> int:
-    by, reason = clerk(given), _reason(given)
+    by, why = clerk(given), reason(given)
     with opened() as here:
-        receipt_changes.cancel(here.context, given.number, by=by, reason=reason, now=now())
+        receipt_changes.cancel(here.context, given.number, by=by, reason=why, now=now())
     print(f"{given.number}: cancelled")
     return 0
 
 
 def _replace(given: Namespace) -> int:
-    by, reason = clerk(given), _reason(given)
+    by, why = clerk(given), reason(given)
     with opened() as here:
-        number = receipt_changes.replace(here.context, given.number, by=by, reason=reason, now=now())
+        number = receipt_changes.replace(here.context, given.number, by=by, reason=why, now=now())
     print(f"{given.number}: replaced by {number}")
     return 0
 

@@ -19,6 +19,7 @@ OPEN = tuple(
 MOST_SHOWN = 500
 PROOF_BYTES = 20_000_000
 NAME_CHARS = 80
+REASON_CHARS = 200
 
 
 def _list(given: Namespace) -> int:
@@ -52,6 +53,14 @@ def clerk(given: Namespace) -> str:
     if not 1 <= len(name) <= NAME_CHARS or not name.isprintable() or ":" in name:
         raise Malformed(f"a clerk's account name has 1 to {NAME_CHARS} printable characters without a colon")
     return f"staff:{name}"
+
+
+def reason(given: Namespace) -> str:
+    """Why, as it is kept. Raises `Malformed`."""
+    said: str = given.reason.strip()
+    if not 1 <= len(said) <= REASON_CHARS or not said.isprintable():
+        raise Malformed(f"a reason has 1 to {REASON_CHARS} printable characters")
+    return said
 
 
 def _decide(given: Namespace, decide: Callable[[Context, str, str, datetime], store.Refund]) -> int:

@@ -98,3 +98,6 @@ IN_WORK = frozenset({_S.ACCEPTED, _S.PROCESSING})
 
 ENDED_WITHOUT_RESULT = frozenset({_S.REFUSED, _S.WITHDRAWN, _S.STOPPED})
 """Nothing is owed any more: what is open is cancelled, and money that comes all the same is owed back."""
+
+ENDED = ENDED_WITHOUT_RESULT | {_S.RESULT_DELIVERED}
+"""Nothing more happens to it: from here on the time counts for which its person is kept."""

@@ -117,6 +117,8 @@ class Procedure:
     """What decides the fee where no rule can: the agency then sets the lines when it accepts."""
     unconfirmed: tuple[str, ...] = ()
     """Names of the facts here that nobody has held against their source yet; an installation does."""
+    keep_months: int | None = None
+    """How many months after its end what is known of the person is kept; None: as the installation says."""
     local_codes: tuple[str, ...] = ()
     """Codes of the same procedure in older or local catalogues: found by them too."""
 

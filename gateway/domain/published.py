@@ -19,6 +19,7 @@ PUBLISHED = frozenset(
         "case.transferred",
         "case.step_acknowledged",
         "case.step_returned",
+        "case.forgotten",
         "payment.created",
         "payment.repriced",
         "payment.succeeded",

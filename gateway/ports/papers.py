@@ -60,6 +60,13 @@ class Files(Protocol):
         """Raises `NotFound`."""
         ...
 
+    def discard(self, sha256: str, before: datetime) -> bool:
+        """Remove a file that nothing names, unless it was put at `before` or later; whether it is gone."""
+        ...
+
+    def keep(self, sha256: str) -> None:
+        """A file that was to be removed is needed after all."""
+
     def open(self, sha256: str) -> BinaryIO:
         """The file, to be read as a stream and closed. Raises `NotFound`."""
         ...

@@ -59,5 +59,8 @@ class Parts(Protocol):
     def release(self, sha256: str) -> None:
         """It waits no longer."""
 
+    def forget(self, sha256: str) -> None:
+        """Remove what waited or was put away under that SHA-256."""
+
     def quarantine(self, path: Path, sha256: str) -> None:
         """Put away for a person to look at: never served. `path` stays."""

@@ -12,7 +12,15 @@ from sqlalchemy import Connection
 
 from gateway.domain.case import ENDED_WITHOUT_RESULT, CaseState, MoneyState
 from gateway.domain.payment import PaymentState
-from gateway.service import cases, deliveries, ended_cases, legal_receipts, portal_sync, webhooks
+from gateway.service import (
+    cases,
+    deliveries,
+    ended_cases,
+    legal_receipts,
+    portal_sync,
+    retention,
+    webhooks,
+)
 from gateway.service.context import Context
 from gateway.service.ended_cases import OWED_BACK_WITHIN
 from gateway.store import cases as case_store
@@ -123,6 +131,7 @@ CONSUMERS: Mapping[str, Handler] = {
     "webhooks": tell_portals,
     "receipts": issue_receipts,
     "cases": follow_cases,
+    "retention": retention.note_ends,
     "case_portal": portal_sync.note_moves,
 }
 

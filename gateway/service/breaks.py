@@ -10,7 +10,8 @@ from gateway.domain import ledger
 from gateway.domain.codes import order_code_of
 from gateway.domain.errors import Forbidden, NotFound, Unsupported
 from gateway.domain.matching import Decision, Reason, references_in
-from gateway.service import found_money, lines, notices, tries
+from gateway.service import accesses, found_money, lines, notices, tries
+from gateway.service.accesses import Viewing
 from gateway.service.context import Context
 from gateway.store import finance as store
 from gateway.store import obligations, spine
@@ -28,9 +29,10 @@ class Break:
     text: str
 
 
-def listed(context: Context, account: str) -> Sequence[Break]:
-    """The lines of an account that nothing explains, oldest first."""
-    with context.engine.connect() as connection:
+def listed(context: Context, account: str, viewing: Viewing) -> Sequence[Break]:
+    """The lines of an account that nothing explains, oldest first. They may name payers: who looks is told of."""
+    with context.engine.begin() as connection:
+        accesses.note_account(connection, account, viewing)
         found = [line for line, _ in store.open_lines(connection, account).values()]
     return [
         Break(each.id, each.value_on, each.amount_vnd, each.bank_ref, lines.shown(context, each))

@@ -9,15 +9,18 @@ from gateway.domain.errors import Malformed
 from gateway.domain.form import BookEntry, CaseBook
 from gateway.domain.form_parts import MAX_ROWS, Head
 from gateway.ports import Agency, Paper
-from gateway.service import paper_facts
+from gateway.service import accesses, paper_facts
+from gateway.service.accesses import Viewing
 from gateway.service.case_moves import VIETNAM
 from gateway.service.context import Context
 from gateway.service.official_forms import due_at, office_of, person_of
 from gateway.store import cases as store
 
 
-def print_book(context: Context, agency_code: str, from_on: date, to_on: date, now: datetime) -> Paper:
+def print_book(context: Context, agency_code: str, from_on: date, to_on: date, viewing: Viewing) -> Paper:
     """The signed book of the cases that were taken in from one day to another, both counted, by Vietnam's clock.
+
+    It names every applicant: each case tells who took the book, when and why.
 
     Raises `Misconfigured` for an agency that is not known, and `Malformed` for days in the wrong order or with more
     cases than a book has rows.
@@ -26,12 +29,13 @@ def print_book(context: Context, agency_code: str, from_on: date, to_on: date, n
     if from_on > to_on:
         raise Malformed("the book ends before it begins")
     begins, ends = (_midnight(day) for day in (from_on, to_on + timedelta(days=1)))
-    with context.engine.connect() as connection:
+    with context.engine.begin() as connection:
         found = store.received_between(connection, agency_code, begins, ends, limit=MAX_ROWS + 1)
         if len(found) > MAX_ROWS:
             raise Malformed(f"a book has at most {MAX_ROWS} cases, and there are more: take fewer days")
         entries = tuple(_entry(context, connection, agency, case) for case in found)
-    head = Head(office=office_of(agency), issued_at=now, track_url=f"{context.public_url}/track")
+        accesses.note(connection, found, viewing)
+    head = Head(office=office_of(agency), issued_at=viewing.at, track_url=f"{context.public_url}/track")
     return context.press().form(CaseBook(head=head, from_on=from_on, to_on=to_on, entries=entries))
 
 

@@ -23,6 +23,13 @@ from gateway.store import spine
 VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 EXTENSION = "extension"
 """What stands for the event in the fingerprint of an extension, whose references are those of decisions."""
+WORDLESS = frozenset(
+    {
+        *("step", "from_agency", "to_agency", "handled_by", "due_at", "due_on", "was_due_on", "owed_vnd"),
+        *("document", "documents", "sha256", "national_code", "national_name"),
+    }
+)
+"""What of an event the portals of receiving agencies are told; the words of a decision stand with the case."""
 OVER = ENDED_WITHOUT_RESULT | {CaseState.RESULT_READY}
 """No agency has anything more to do with a case in these."""
 LATER = frozenset({"supplement", "official", "transfer_to", "step", "due"})
@@ -182,8 +189,9 @@ def append(
     )
     event_id = spine.append(connection, change)
     if case.handled_by is not None:
-        # no event of the case itself: what follows from those, follows once
-        told = {**change.data, "case_code": case.case_code}
+        # no event of the case itself: what follows from those, follows once; and no words, which would be kept twice
+        told = {name: value for name, value in change.data.items() if name in WORDLESS}
+        told["case_code"] = case.case_code
         for portal_id in access.receiving(connection, case):
             spine.append(connection, replace(change, portal_id=portal_id, case_code=None, data=told))
     return event_id

@@ -57,6 +57,10 @@ def complete(context: Context, paper_id: str, round_: int, now: datetime) -> Non
             files = {"pdf_sha256": sha256, "json_sha256": json_sha256}
             _tell(connection, paper, "paper.completed", now, files=files, version=version)
 
+    with context.engine.connect() as connection:
+        case = case_store.find(connection, paper.case_code)
+    if case is None or case.forgotten_at is not None:
+        return
     paper_levels.complete(context, _signed(paper_id), before, round_, now, keep=keep)
 
 
@@ -110,4 +114,6 @@ def content(context: Context, caller: Caller, case_code: str, paper_id: str, kin
     sha256 = files.get(kind)
     if paper is None or paper.case_code != case.case_code or sha256 is None:
         raise NotFound("this case has no such paper")
+    if case.forgotten_at is not None:
+        raise NotFound("the papers of this case were erased: the time for which they are kept is over")
     return context.files.get(sha256)

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from gateway.domain.catalogue import Catalogue
 from gateway.domain.errors import Misconfigured
+from gateway.domain.retention import Periods
 from gateway.domain.routing import Route
 from gateway.domain.workdays import Calendar
 from gateway.ports import (
@@ -100,6 +101,10 @@ class Context:
     refund_limit_vnd: int
     """A refund up to this sum needs no second person."""
     notary: Notary
+    periods: Periods
+    """How long what is known of people is kept."""
+    shows_views: bool
+    """Whether a citizen sees on the case's page that an official looked at the data."""
     clock: Callable[[], datetime]
     entropy: Callable[[int], bytes] = field(repr=False)
 

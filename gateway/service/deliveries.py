@@ -211,6 +211,10 @@ def _intend(context: Context, delivery_id: str, now: datetime) -> _Intention | N
     with context.engine.begin() as connection:
         delivery = store.find(connection, delivery_id, lock=True)
         assert delivery is not None
+        case = case_store.find(connection, delivery.case_code)
+        assert case is not None
+        if case.forgotten_at is not None:  # it waited for a result that never came, and names nobody now
+            return None
         operator = context.operators[delivery.operator or ""]
         first = delivery.state == DeliveryState.DRAFT
         if delivery.state == DeliveryState.UNKNOWN:
@@ -224,8 +228,6 @@ def _intend(context: Context, delivery_id: str, now: datetime) -> _Intention | N
         delivery = store.find(connection, delivery_id)
         assert delivery is not None
         to = sealed.unseal(context.sealer, store.sealed_recipient(connection, delivery_id), sealed.RECIPIENT)
-        case = case_store.find(connection, delivery.case_code)
-        assert case is not None
         sender = context.agency(case.agency_code).sender
         if sender is None:
             raise Malformed("the agency has no sender address for the post")

@@ -4,6 +4,7 @@ The event that an order caused names the message and the SHA-256 of these bytes,
 """
 
 import hashlib
+import json
 import re
 from typing import Final
 
@@ -14,6 +15,8 @@ from gateway.store import inbox
 
 SIGNED: Final = ("content-type", "content-digest", "signature-input", "signature")
 """What RFC 9421 needs of the headers, in the order in which it is written down; the rest proves nothing."""
+MOST_READ_BYTES: Final = 100_000
+MOST_NAME_CHARS: Final = 200
 _CAUSE: Final = re.compile(r"inbox:(\d{1,18}):([0-9a-f]{64})")
 
 
@@ -28,6 +31,27 @@ def as_sent(message: InboundMessage) -> bytes:
 def cause_of(message_id: int, message: InboundMessage) -> str:
     """What is told as the cause of all that a message orders."""
     return f"inbox:{message_id}:{hashlib.sha256(as_sent(message)).hexdigest()}"
+
+
+def about(message: InboundMessage, portal_id: str) -> str | None:
+    """What a message of a portal is about, so that it is found when that is forgotten; None where it tells nothing.
+
+    The thing that its path names; else the case that its body names; else the portal's reference of what it orders.
+    """
+    named = message.path.split("/")[3:4]
+    if message.body and not named and len(message.body) <= MOST_READ_BYTES:
+        try:
+            body = json.loads(message.body)
+        except (ValueError, RecursionError):
+            return None
+        given = body if isinstance(body, dict) else {}
+        reference = given.get("reference")
+        own = f"{portal_id}:{reference}" if isinstance(reference, str) else None
+        found = given.get("case_code") or own
+    else:
+        found = named[0] if message.body and named else None
+    is_text = isinstance(found, str) and found.isprintable() and 0 < len(found) <= MOST_NAME_CHARS
+    return found if is_text else None
 
 
 def find(connection: Connection, cause: object) -> tuple[str, bytes] | None:

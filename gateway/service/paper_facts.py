@@ -267,6 +267,8 @@ def applicant_of(context: Context, connection: Connection, case_code: str) -> Ap
 
 def _applicant(context: Context, applicant_sealed: bytes) -> Applicant:
     given = sealed.unseal(context.sealer, applicant_sealed, sealed.APPLICANT)
+    if not given:
+        return Applicant(name=sealed.ERASED_NAME, id_number="", phone="", email="", address="")
     return Applicant(
         name=given["name"].strip() or given["id_number"],
         id_number=given["id_number"],

@@ -141,6 +141,7 @@ def add(
     plain = _facts(context, connection, payment, series=series, number=number, now=now)
     facts = changed(
         plain,
+        payer_name=plain.payer_name or _payer_before(context, replaced),
         refunded_vnd=payment.amount_vnd - kept_of(payment),
         replaces="" if replaced is None else replaced.receipt_number,
         form=form,
@@ -158,6 +159,11 @@ def add(
     made = store.find(connection, receipt_id)
     assert made is not None
     return made
+
+
+def _payer_before(context: Context, replaced: store.Receipt | None) -> str:
+    """Who paid by the receipt before: accounts outlast what a payment says of its payer."""
+    return sealed.ERASED_NAME if replaced is None else facts_of(context, replaced).payer_name
 
 
 def _identity(context: Context, agency_code: str, now: datetime) -> tuple[str, str]:
@@ -191,7 +197,7 @@ def _facts(
         collector_name=agency.name,
         collector_code=agency.code,
         collector_tax_code=agency.tax_code,
-        payer_name=payer["name"],
+        payer_name=payer.get("name", ""),
         case_code=payment.case_code,
         procedure_name=context.catalogue.version(case.procedure_code, case.procedure_version).name_vi,
         lines=tuple(_line(line) for line in payment.lines),
@@ -228,8 +234,10 @@ def _told_steps(line: Any) -> str:
 
 
 def facts_of(context: Context, receipt: store.Receipt) -> ReceiptFacts:
-    """What the receipt says, from its sealed facts."""
+    """What the receipt says, from its sealed facts. Raises `NotFound` when the time of accounts is over for it."""
     written = sealed.unseal(context.sealer, receipt.facts_sealed, sealed.FACTS)
+    if not written:
+        raise NotFound("what the receipt said was erased: the time for which accounts are kept is over")
     moments = {name: datetime.fromisoformat(written[name]) for name in MOMENTS}
     lines = tuple(ReceiptLine(**line) for line in written["lines"])
     return ReceiptFacts(**{**written, **moments, "lines": lines})

@@ -19,11 +19,15 @@ def unseal(sealer: Sealer, sealed: bytes, context: str) -> dict[str, Any]:
     return value
 
 
+ERASED_NAME = "(đã xóa theo thời hạn lưu giữ)"
+"""What stands where a name is asked for and the person was forgotten."""
+
+
 def payer(sealer: Sealer, sealed: bytes) -> Payer:
     """Who pays, as providers are told."""
     known = unseal(sealer, sealed, PAYER)
     return Payer(
-        name=known["name"],
+        name=known.get("name") or ERASED_NAME,
         id_number=known.get("id_number") or "",
         address=known.get("address") or "",
         province=known.get("province") or "",

@@ -184,6 +184,7 @@ def case(context: Context, shown: Case, parts: Parts) -> dict[str, Any]:
         "created_at": moment(shown.created_at),
         "submitted_at": moment(shown.submitted_at),
         "handed_over_at": moment(shown.handed_over_at),
+        "forgotten_at": moment(shown.forgotten_at),
         "timeline": [step for step in map(timeline_step, timeline) if step is not None],
         "version": shown.version,
         "links": links,
@@ -232,7 +233,8 @@ def _due_reason(context: Context, shown: Case, timeline: Sequence[Event]) -> str
     moved = next((event.data for event in reversed(timeline) if event.type == "case.extended"), None)
     if moved is not None:
         was = date.fromisoformat(str(moved["was_due_on"])).strftime("%d/%m/%Y")
-        return f"gia hạn, ngày hẹn trước là {was}: {moved['reason']}"
+        why = moved.get("reason")  # it goes with the person
+        return f"gia hạn, ngày hẹn trước là {was}" + (f": {why}" if why else "")
     day = shown.accepted_at.astimezone(VIETNAM).strftime("%d/%m/%Y")
     return f"{term_vi(due_dates.term_of(context, shown))} kể từ ngày tiếp nhận {day}"
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from gateway.domain.case import CaseState
 from gateway.domain.codes import parse_case_code
@@ -11,13 +11,15 @@ from gateway.domain.errors import Malformed, NotFound
 from gateway.domain.form import KINDS
 from gateway.domain.published import PUBLISHED
 from gateway.domain.receipt import ReceiptState
-from gateway.service import case_papers, evidence, open_steps, sealed
-from gateway.service.cases import VIETNAM, Caller
+from gateway.service import case_papers, evidence, sealed
+from gateway.service.accesses import VIEWED
+from gateway.service.cases import Caller
 from gateway.service.context import Context
 from gateway.store import case_papers as paper_store
 from gateway.store import cases as store
 from gateway.store import payments as payment_store
 from gateway.store import receipts as receipt_store
+from gateway.store import retention as retention_store
 from gateway.store import spine, tries
 
 LARGEST_NUMBER_OF_TRIES = 5
@@ -48,6 +50,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "case.step_returned": (
         "Hồ sơ được chuyển trả cơ quan trước",
         "The case was given back to the agency before",
+    ),
+    "case.forgotten": (
+        "Dữ liệu cá nhân của hồ sơ đã được xóa vì hết thời hạn lưu giữ",
+        "The personal data of the case was erased: the time for which it is kept is over",
     ),
     "payment.repriced": ("Số tiền cần nộp đã thay đổi", "The sum to pay has changed"),
     "case.withdrawn": ("Đã rút hồ sơ", "The case was withdrawn"),
@@ -122,14 +128,13 @@ NEXT: Mapping[CaseState, tuple[str, str]] = {
     CaseState.RESULT_READY: ("Kết quả đang được chuyển đến ông/bà.", "The result is on its way to you."),
 }
 
-WITH_AGENCY = frozenset(
-    {CaseState.REGISTERED, CaseState.ACCEPTED, CaseState.PROCESSING, CaseState.RESULT_READY}
-)
-"""An agency has something to do with the case in these; in others it waits for the citizen, or is over."""
-
 _LATE = (
     "Đã nhận một phần tiền sau khi yêu cầu hết hiệu lực, sẽ được hoàn lại",
     "A part of the money came after the request had ended; it will be given back",
+)
+VIEWED_WORDS = (
+    "Một cán bộ đã xem dữ liệu cá nhân của hồ sơ này",
+    "An official viewed the personal data of this case",
 )
 PART_WORDS: Mapping[tuple[str, str | None], tuple[str, str]] = {
     ("payment.part_paid", "cancelled"): _LATE,
@@ -170,8 +175,9 @@ class IssuedPaper:
 def papers(context: Context, case: store.Case) -> list[IssuedPaper]:
     """The official papers and the receipts that hold, newest first."""
     with context.engine.connect() as connection:
-        made = paper_store.made_of_case(connection, case.case_code)
-        receipts = receipt_store.of_case(connection, case.case_code)
+        made = [] if case.forgotten_at else paper_store.made_of_case(connection, case.case_code)
+        gone = retention_store.are_accounts_forgotten(connection, case.case_code)
+        receipts = [] if gone else receipt_store.of_case(connection, case.case_code)
     found = [
         IssuedPaper("papers", each.id, each.made_at, *_title(each.form, each.number))
         for each in made
@@ -228,7 +234,8 @@ def steps(context: Context, case: store.Case) -> list[Step]:
     """What happened, oldest first."""
     with context.engine.connect() as connection:
         events = spine.of_case(connection, case.case_code)
-    return [Step(event.occurred_at, *_words(event)) for event in events if event.type in WORDS]
+    shown = WORDS.keys() | ({VIEWED} if context.shows_views else set())
+    return [Step(event.occurred_at, *_words(event)) for event in events if event.type in shown]
 
 
 def _words(event: spine.Event) -> tuple[str, str]:
@@ -236,39 +243,14 @@ def _words(event: spine.Event) -> tuple[str, str]:
     if event.type == "paper.issued":
         vi, en = _title(str(event.data["form"]))
         return f"Đã cấp: {vi}", f"Issued: {en}"
+    if event.type == VIEWED:
+        return VIEWED_WORDS
     return PART_WORDS.get((event.type, event.to_state), WORDS[event.type])
 
 
 def next_step(state: CaseState) -> tuple[str, str] | None:
     """What comes next, in two languages; None when nothing does."""
     return NEXT.get(state)
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """The agency that has the case, since which day, and until which by the step's own term, in Việt Nam."""
-
-    name: str
-    since_on: date | None
-    until_on: date | None
-
-
-def holder(context: Context, case: store.Case) -> Holder | None:
-    """Who has a case that somebody works on; None where nobody does."""
-    if CaseState(case.state) not in WITH_AGENCY:
-        return None
-    agency = context.agencies.get(case.handler)
-    name = case.handler if agency is None else agency.name
-    since, until = case.accepted_at or case.submitted_at, None
-    if case.handled_by is not None:
-        with context.engine.connect() as connection:
-            _, held = open_steps.of(connection, case.case_code)
-        since, until = (None, None) if held is None else (held.acknowledged_at, held.due_at)
-    return Holder(name, _day(since), _day(until))
-
-
-def _day(at: datetime | None) -> date | None:
-    return None if at is None else at.astimezone(VIETNAM).date()
 
 
 def look_up(context: Context, case_code: str, digits: str, address: str | None, now: datetime) -> Found:

@@ -41,6 +41,7 @@ class Case:
     finished_at: datetime | None
     handed_over_at: datetime | None
     submission_receipt: str | None
+    forgotten_at: datetime | None
 
     @property
     def handler(self) -> str:

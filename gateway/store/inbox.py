@@ -89,9 +89,9 @@ WITH believed AS (
     INSERT INTO nonces (keyid, nonce, signed_at) SELECT %(keyid)s, %(nonce)s, %(now)s FROM believed
     ON CONFLICT DO NOTHING RETURNING 1
 )
-INSERT INTO inbox (source, received_at, method, path, query, headers, body, verdict)
+INSERT INTO inbox (source, received_at, method, path, query, headers, body, verdict, reference)
 SELECT %(source)s, %(now)s, %(method)s, %(path)s, %(query)s, %(headers)s, %(body)s,
-       CASE WHEN EXISTS (SELECT FROM used) THEN 'genuine' ELSE 'replayed' END
+       CASE WHEN EXISTS (SELECT FROM used) THEN 'genuine' ELSE 'replayed' END, %(about)s
 FROM believed RETURNING id, verdict
 """
 
@@ -103,10 +103,12 @@ def record_signed(
     by: Credential,
     nonce: str,
     now: datetime,
+    about: str | None = None,
 ) -> tuple[int, bool] | None:
     """Keep a portal's signed message and use up its nonce, as one statement: its number, and whether it is no replay.
 
     A replay is kept too: it is evidence. None when the key is no longer what `by` says: then nothing was written.
+    `about` is what the message is found by when that is forgotten.
     """
     row = connection.execute(
         _RECORD_SIGNED,
@@ -120,6 +122,7 @@ def record_signed(
             "nonce": nonce,
             "now": now,
             "source": f"portal:{by.portal_id}",
+            "about": about,
             "method": message.method,
             "path": message.path,
             "query": message.query,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.engine import RowMapping
 
 from gateway.store.tables import events
@@ -54,6 +54,11 @@ class Event:
     version: int
     actor: str
     data: Mapping[str, object]
+
+
+def new_subject(connection: Connection, prefix: str) -> str:
+    """The id of a subject that has no row of its own: what happened is all that there is of it."""
+    return str(connection.execute(select(func.new_id(prefix))).scalar_one())
 
 
 def append(connection: Connection, change: Change) -> int:

@@ -84,7 +84,8 @@ def _prove(
     )
     by = known[verified.keyid]
     with shared.pool.connection() as connection:
-        kept = inbox.record_signed(connection, came, by=by, nonce=verified.nonce, now=now)
+        about = ordered.about(came, by.portal_id)
+        kept = inbox.record_signed(connection, came, by=by, nonce=verified.nonce, now=now, about=about)
     if kept is None:
         raise UnknownKey("the key was changed or revoked meanwhile")
     return _Proved(verified, by, *kept)

@@ -25,6 +25,14 @@ SCHEMES: Mapping[str, Any] = {
     }
 }
 
+ALIKE = (
+    "Bodies are JSON in UTF-8 that every reader understands alike: each name once, no NaN, no half of a surrogate "
+    "pair. Texts are kept composed (NFC): the same `reference` with the same text in letters apart (NFD) is the same "
+    "content, and answered as the first time; what was signed is kept as it came. What turns the direction of reading "
+    "or takes no room is part of no text. A whole number is written without a fraction (`1`, not `1.0`)."
+)
+"""What holds for every body."""
+
 PROBLEM_SCHEMA: Mapping[str, Any] = {
     "title": "Problem",
     "description": "RFC 9457. `code` is one of the closed list of `/docs/errors`; `errors` goes field by field.",
@@ -68,8 +76,11 @@ QUERIES: Mapping[str, tuple[dict[str, Any], ...]] = {
         _LIMIT,
     ),
     "/v1/procedures": (
-        _asked("level", "Of this level, 1 to 4."),
+        _asked("level", "Of this level.", enum=["1", "2", "3", "4"]),
         _asked("q", "With this in their code or name."),
+    ),
+    "/v1/cases/{case_code}/evidence": (
+        _asked("person", "`1` opens what the submission commits to of the applicant.", enum=["0", "1"]),
     ),
 }
 """What can be asked for in the query of a GET, by path."""
@@ -78,6 +89,15 @@ QUERIES: Mapping[str, tuple[dict[str, Any], ...]] = {
 def _header(name: str, says: str) -> dict[str, Any]:
     return {"in": "header", "name": name, "required": True, "description": says, "schema": {"type": "string"}}
 
+
+DIGEST = _header("Repr-Digest", "`sha-256` of the whole document (RFC 9530), which must agree.")
+DOCUMENT: Mapping[str, Any] = {
+    "description": "The document itself. Any media type will do: what a document is, its content tells.",
+    "required": True,
+    "content": {
+        "application/octet-stream": {"schema": {"type": "string", "format": "binary", "minLength": 1}}
+    },
+}
 
 HEADERS: Mapping[tuple[str, str], tuple[dict[str, Any], ...]] = {
     ("post", "/v1/uploads"): (
@@ -89,12 +109,14 @@ HEADERS: Mapping[tuple[str, str], tuple[dict[str, Any], ...]] = {
             "`Upload-Length`.",
         ),
     ),
+    ("put", "/v1/cases/{case_code}/documents/{document_code}"): (DIGEST,),
+    ("put", "/v1/cases/{case_code}/result"): (DIGEST,),
 }
 """What an operation is told by headers of its own."""
 
-OFTEN = (401, 403)
+OFTEN = (400, 401, 403)
 MAY_HAVE_A_BODY = (413, 415)
-WITH_JSON = (400, 422)
+WITH_JSON = (422,)
 WITH_A_DOCUMENT = (413, 422)
 MORE: Mapping[tuple[str, str], tuple[int, ...]] = {
     ("post", "/v1/cases"): (404, 409),
@@ -102,9 +124,11 @@ MORE: Mapping[tuple[str, str], tuple[int, ...]] = {
     ("post", "/v1/cases/{case_code}/submit"): (409, 422),
     ("post", "/v1/cases/{case_code}/transitions"): (409,),
     ("post", "/v1/cases/{case_code}/extensions"): (409,),
+    ("post", "/v1/cases/{case_code}/fees"): (409,),
+    ("get", "/v1/cases/{case_code}/evidence"): (409, 422),
     ("put", "/v1/cases/{case_code}/documents/{document_code}"): (409,),
     ("put", "/v1/cases/{case_code}/result"): (409,),
-    ("post", "/v1/uploads"): (400, 404, 409, 412, 422),
+    ("post", "/v1/uploads"): (404, 409, 412, 422),
     ("post", "/v1/payments"): (404, 409),
     ("get", "/v1/payments"): (422,),
     ("post", "/v1/payments/{payment_id}/cancel"): (409,),
@@ -112,10 +136,18 @@ MORE: Mapping[tuple[str, str], tuple[int, ...]] = {
     ("post", "/v1/payments/{payment_id}/refunds"): (409, 412),
     ("post", "/v1/deliveries"): (404, 409),
     ("get", "/v1/events"): (422,),
+    ("get", "/v1/procedures"): (422,),
     ("post", "/v1/events/{event_id}/resend"): (422,),
-    ("post", "/v1/webhook_endpoints"): (503,),
+    ("post", "/v1/webhook_endpoints"): (409, 503),
 }
 """How else an operation can go wrong than by its shape."""
+
+REPLAYED = frozenset(
+    ("post", path)
+    for path in ("/v1/cases", "/v1/payments", "/v1/payments/{payment_id}/refunds", "/v1/deliveries")
+)
+"""What is made once for each `reference`."""
+AS_THE_FIRST_TIME = "The same reference with the same content again: what was made then, as it is now"
 
 
 def describe(spec: dict[Any, Any] | str) -> dict[Any, Any] | str:
@@ -128,6 +160,7 @@ def describe(spec: dict[Any, Any] | str) -> dict[Any, Any] | str:
         schemas.pop(name, None)
     schemas["Problem"] = dict(PROBLEM_SCHEMA)
     spec["security"] = [{SIGNATURE: []}]
+    spec["info"]["description"] = ALIKE
     for path, operations in spec.get("paths", {}).items():
         for method in METHODS & set(operations):
             _describe(method, path, operations[method])
@@ -140,6 +173,12 @@ def _describe(method: str, path: str, operation: dict[str, Any]) -> None:
         str(status): _problems(status) for status in sorted(set(_statuses(method, path, operation)))
     }
     operation["responses"] = responses
+    if (method, path) in REPLAYED:
+        responses["200"] = {**responses["201"], "description": AS_THE_FIRST_TIME}
+    if "requestBody" in operation:
+        operation["requestBody"]["required"] = True
+    if method == "put":
+        operation["requestBody"] = dict(DOCUMENT)
     if (method, path) in HEADERS:
         operation["parameters"] = [*operation.get("parameters", ()), *HEADERS[method, path]]
     if method == "get" and path in QUERIES:

@@ -7,6 +7,8 @@ from flask import Request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import BadRequest
 
+from gateway.domain.errors import Malformed
+
 
 class StrictJson(DefaultJSONProvider):
     """Flask's JSON. On the way in two readings are refused: a name given twice, NaN, half of a surrogate pair."""
@@ -28,6 +30,13 @@ class StrictJson(DefaultJSONProvider):
 
 class StrictRequest(Request):
     """A request whose body, where it is asked for as JSON, is strict JSON."""
+
+    def get_json(self, *args: Any, **named: Any) -> Any:
+        """Raises `Malformed` for null, which its readers would take for an object that says nothing."""
+        value = super().get_json(*args, **named)
+        if value is None:
+            raise Malformed("the body is a JSON object, and null is none")
+        return value
 
     def on_json_loading_failed(self, _error: ValueError | None) -> NoReturn:
         """Raises `BadRequest`."""

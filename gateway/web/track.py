@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from gateway.domain.case import NATIONAL, CaseState
 from gateway.domain.errors import NotFound
-from gateway.service import tracking
+from gateway.service import standing, tracking
 from gateway.service.cases import VIETNAM
 from gateway.store import cases as store
 from gateway.web.context import forms_only, web
@@ -121,7 +121,8 @@ def _timeline(case: store.Case, *, by_link: bool, problem: str | None = None) ->
         state_words=NATIONAL[state][1] if state in NATIONAL else "Bản nháp, chưa nộp",
         steps=[(step.at.astimezone(VIETNAM), step.vi, step.en) for step in tracking.steps(shared, case)],
         next_step=tracking.next_step(state),
-        holder=tracking.holder(shared, case),
+        costs=standing.costs(shared, case),
+        holder=standing.holder(shared, case),
         papers=[(each, each.at.astimezone(VIETNAM)) for each in tracking.papers(shared, case)],
         base=f"/track/{case.track_token}" if by_link else None,
         problem=problem,

@@ -34,3 +34,4 @@ CREATE TABLE case_document_versions (
     replaced_at timestamptz NOT NULL,
     CONSTRAINT pk_case_document_versions PRIMARY KEY (case_code, code, version)
 );
+CREATE INDEX ix_case_document_versions_sha256 ON case_document_versions (sha256);

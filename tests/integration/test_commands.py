@@ -530,11 +530,13 @@ def test_the_book_of_an_agency_is_written_for_its_owner_only(
 ) -> None:
     out = tmp_path / "so-theo-doi.pdf"
     asked = ("book", "--agency", "H28", "--from", "2026-11-01", "--to", "2026-11-30", "--out")
-    assert str(out) in run(*asked, str(out))
+    who = ("--by", "vanthu", "--reason", "báo cáo tháng")
+    assert str(out) in run(*asked, str(out), *who)
     assert out.read_bytes().startswith(b"%PDF")
     assert 0o600 == out.stat().st_mode & 0o777
-    assert "H99" in run.fails("book", "--agency", "H99", *asked[3:], str(out))
-    assert "so-theo-doi" in run.fails(*asked, str(tmp_path / "nowhere" / "so-theo-doi.pdf"))
+    assert "H99" in run.fails("book", "--agency", "H99", *asked[3:], str(out), *who)
+    assert "so-theo-doi" in run.fails(*asked, str(tmp_path / "nowhere" / "so-theo-doi.pdf"), *who)
+    assert "printable" in run.fails(*asked, str(out), "--by", "vanthu", "--reason", " ")
 
 
 # --- forgetting a person in the proof log ---------------------------------------------------------
@@ -585,6 +587,61 @@ def test_a_case_is_forgotten_only_when_its_code_is_repeated(
     assert "Không thể hoàn tác" in said
     assert "It cannot be undone" in said
     assert (None if code == 0 else b"sealed") == _salts(connection)[0][1]
+
+
+def test_a_hold_is_set_listed_and_cleared_and_what_is_kept_beyond_its_time_is_told(
+    connection: Connection, run: Run
+) -> None:
+    for statement in CASE_TO_FORGET.split(";\n"):
+        connection.execute(text(statement))
+    connection.execute(
+        text("INSERT INTO retention (case_code, ended_at) VALUES ('H28-261123-0001', '2020-01-01Z')")
+    )
+    connection.execute(text("DELETE FROM salts"))  # what stands there cannot be opened
+    connection.commit()
+    assert "nothing is held\n" == run("hold", "list")
+    why = ("H28-261123-0001", "--by", "phaply", "--reason", "khiếu nại")
+    assert "no case" in run.fails("hold", "set", "H28-9", *why[1:])
+    assert "printable" in run.fails("hold", "set", *why[:-1], "")
+    assert "H28-261123-0001: held\n" == run("hold", "set", *why)
+    assert "held already" in run.fails("hold", "set", *why)
+    (held,) = json.loads(run("hold", "list", "--json"))["holds"]
+    assert ("H28-261123-0001", "staff:phaply", "khiếu nại") == (
+        held["case_code"],
+        held["set_by"],
+        held["reason"],
+    )
+    told = json.loads(run("retention", "--run", "--json"))
+    assert (0, {"H28-261123-0001": ["held", "unsealed"]}) == (told["done"]["people"], told["kept"])
+    assert "H28-261123-0001  kept: held, unsealed\n" == run("retention")
+    assert "H28-261123-0001: held no longer\n" == run("hold", "clear", *why)
+    run("seal")
+    assert run("retention", "--run").startswith("1 cases forgotten, 0 accounts of cases, 0 statements, ")
+    assert "no case is kept beyond its time\n" == run("retention")
+    at = connection.execute(
+        text("SELECT forgotten_at FROM cases WHERE case_code = 'H28-261123-0001'")
+    ).scalar()
+    assert at is not None
+    assert "nobody of the staff looked at it\n" == run("accesses", "H28-261123-0001")
+
+
+def test_who_looked_at_a_case_is_listed(connection: Connection, run: Run) -> None:
+    for statement in CASE_TO_FORGET.split(";\n"):
+        connection.execute(text(statement))
+    data = json.dumps({"what": "book", "reason": "báo cáo"})
+    connection.execute(
+        text(
+            "INSERT INTO events (occurred_at, case_code, subject_kind, subject_id, type, version, actor, cause, data) "
+            "VALUES ('2026-11-24T03:00Z', 'H28-261123-0001', 'access', 'acs_1', 'case.viewed', 1, 'staff:vanthu', "
+            "'command', CAST(:data AS jsonb))"
+        ),
+        {"data": data},
+    )
+    connection.commit()
+    assert "2026-11-24 10:00  staff:vanthu  book  báo cáo\n" == run("accesses", "H28-261123-0001")
+    (seen,) = json.loads(run("accesses", "H28-261123-0001", "--json"))["accesses"]
+    assert ("staff:vanthu", "book", "báo cáo") == (seen["by"], seen["what"], seen["reason"])
+    assert "no case" in run.fails("accesses", "H28-9")
 
 
 def test_what_the_national_portal_refused_is_listed_and_told_again(connection: Connection, run: Run) -> None:

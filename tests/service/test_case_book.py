@@ -10,12 +10,14 @@ from service_world import AGENCY, NOW, PERSON, World, minutes
 
 from gateway.domain.errors import Malformed, Misconfigured
 from gateway.service import case_book
+from gateway.service.accesses import Viewing
 
 pytestmark = pytest.mark.service
 
 DAY = date(2026, 11, 24)
 LAST_MINUTE = datetime(2026, 11, 24, 16, 59, tzinfo=UTC)
 """23:59 in Vietnam."""
+LOOK = Viewing("staff:vanthu", "book", "báo cáo tháng", NOW)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ def town(world: World) -> World:
 
 
 def rows(town: World, from_on: date, to_on: date) -> list[dict[str, object]]:
-    paper = case_book.print_book(town.context, "H28", from_on, to_on, NOW)
+    paper = case_book.print_book(town.context, "H28", from_on, to_on, LOOK)
     assert paper.pdf.startswith(b"%PDF")
     found = json.loads(paper.json)["entries"]
     assert isinstance(found, list)
@@ -70,16 +72,16 @@ def test_the_book_of_another_agency_has_none_of_ours(town: World) -> None:
     agencies = {**town.context.agencies, "H15": replace(AGENCY, code="H15")}
     context = replace(town.context, agencies=agencies)
     town.case("accepted")
-    assert [] == json.loads(case_book.print_book(context, "H15", DAY, DAY, NOW).json)["entries"]
+    assert [] == json.loads(case_book.print_book(context, "H15", DAY, DAY, LOOK).json)["entries"]
 
 
 def test_what_no_book_can_be_made_of_is_refused(town: World, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Misconfigured, match="H99"):
-        case_book.print_book(town.context, "H99", DAY, DAY, NOW)
+        case_book.print_book(town.context, "H99", DAY, DAY, LOOK)
     with pytest.raises(Malformed, match="ends before"):
-        case_book.print_book(town.context, "H28", DAY, DAY - timedelta(days=1), NOW)
+        case_book.print_book(town.context, "H28", DAY, DAY - timedelta(days=1), LOOK)
     for _ in range(2):
         town.case("accepted")
     monkeypatch.setattr(case_book, "MAX_ROWS", 1)
     with pytest.raises(Malformed, match="take fewer days"):
-        case_book.print_book(town.context, "H28", DAY, DAY, NOW)
+        case_book.print_book(town.context, "H28", DAY, DAY, LOOK)

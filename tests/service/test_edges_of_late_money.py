@@ -16,12 +16,15 @@ from adapters import bidv, vietqr
 from gateway.domain.errors import Forbidden, Malformed, NotFound
 from gateway.ports import Capability
 from gateway.service import breaks, payments, refunds, tracking, unclear
+from gateway.service.accesses import Viewing
 from gateway.store import cases as case_store
 from gateway.store import payments as payment_store
 from gateway.web import ways
 from gateway.wiring import make_app
 
 pytestmark = pytest.mark.service
+
+LOOK = Viewing("staff:lan", "breaks list", "đối soát", NOW)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +54,7 @@ def test_a_break_given_to_its_order_is_not_counted_again_when_its_provider_tells
     payment_id, reference = house.started(case_code, "vnpay")
     day.take_in(line(reference, bank_ref="FTC1"))
     day.reconcile()
-    (found,) = [each for each in breaks.listed(house.context, ACCOUNT) if reference in each.text]
+    (found,) = [each for each in breaks.listed(house.context, ACCOUNT, LOOK) if reference in each.text]
     done = breaks.assign(
         house.context, found.line_id, reference, account=ACCOUNT, by="staff:lan", now=day.noon
     )

@@ -23,6 +23,7 @@ from gateway.store.tables.papers import case_papers
 from gateway.store.tables.payments import attempts, obligations, payments, receipt_series, receipts, refunds
 from gateway.store.tables.portal_sync import portal_sync
 from gateway.store.tables.providers import provider_health
+from gateway.store.tables.retention import doomed_files, holds, retention
 from gateway.store.tables.uploads import uploads
 from gateway.store.tables.webhooks import webhook_attempts, webhook_endpoints, webhook_messages
 
@@ -41,7 +42,9 @@ __all__ = [
     "cursors",
     "day_closes",
     "deliveries",
+    "doomed_files",
     "events",
+    "holds",
     "inbox",
     "leaves",
     "ledger",
@@ -60,6 +63,7 @@ __all__ = [
     "receipt_series",
     "receipts",
     "refunds",
+    "retention",
     "salts",
     "statement_lines",
     "statements",

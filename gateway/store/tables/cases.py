@@ -49,6 +49,7 @@ cases = Table(
     moment("finished_at", required=False),
     moment("handed_over_at", required=False),
     words("submission_receipt", required=False),
+    moment("forgotten_at", required=False),
     UniqueConstraint("portal_id", "reference"),
     UniqueConstraint("track_token"),
     postgresql_with={"fillfactor": "80"},
@@ -75,6 +76,7 @@ case_documents = Table(
     moment("stored_at", required=False),
     words("scan", default="not_scanned"),
     version(),
+    Index("ix_case_documents_sha256", "sha256"),
 )
 
 case_document_versions = Table(
@@ -90,6 +92,7 @@ case_document_versions = Table(
     moment("stored_at", required=False),
     words("scan"),
     moment("replaced_at"),
+    Index("ix_case_document_versions_sha256", "sha256"),
 )
 
 case_steps = Table(

@@ -45,6 +45,7 @@ statements = Table(
     Column("from_on", Date, nullable=False),
     Column("to_on", Date, nullable=False),
     moment("created_at"),
+    moment("forgotten_at", required=False),
     UniqueConstraint("account", "sha256"),
 )
 

@@ -177,9 +177,11 @@ def get_evidence(case_code: str) -> Response:
     `person=1` opens what the submission commits to of the applicant; without it the container names nobody.
     """
     shared = web().context
-    with_person = request.args.get("person") == "1"
+    person = request.args.get("person", "0")
+    if person not in {"0", "1"}:
+        raise Malformed("person is 0 or 1")
     content = evidence.container(
-        shared, caller("read"), case_code, with_person=with_person, now=shared.clock()
+        shared, caller("read"), case_code, with_person=person == "1", now=shared.clock()
     )
     return Response(
         content,

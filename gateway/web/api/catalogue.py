@@ -21,11 +21,13 @@ blueprint = APIBlueprint("catalogue", __name__, url_prefix="/v1", tag="Catalogue
 def procedures() -> dict[str, object]:
     """The catalogue; filters `level` and `q` (a part of the name or code)."""
     caller("read")
-    level, part = request.args.get("level", ""), request.args.get("q", "")
-    if level and level not in LEVELS:
+    level, part = request.args.get("level"), request.args.get("q", "")
+    if level is not None and level not in LEVELS:
         raise Malformed("a level is 1, 2, 3 or 4")
     shared = web().context
-    found = shared.catalogue.search(cases.today(shared.clock()), level=int(level or 0) or None, part=part)
+    found = shared.catalogue.search(
+        cases.today(shared.clock()), level=None if level is None else int(level), part=part
+    )
     return {"procedures": [procedures_file.told(each) for each in found]}
 
 

@@ -4,6 +4,7 @@ Strict: no unknown fields, no number in a string, no float where a whole number 
 """
 
 import re
+import unicodedata
 from datetime import date
 from typing import Annotated, Literal, Self
 
@@ -18,9 +19,24 @@ from pydantic import (
     model_validator,
 )
 
-_CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff"
-"""Never part of a line: controls, line ends, marks that turn the direction of reading, and what XML cannot hold."""
+_UNSEEN = r"\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+"""Never part of a text: marks that turn the direction of reading, and what takes no room: it would read as another."""
+_CONTROL = rf"\x00-\x1f\x7f-\x9f\u2028\u2029{_UNSEEN}\ufffe\uffff"
+"""Never part of a line: also controls, line ends, and what XML cannot hold."""
 LARGEST_VND = 10**13 - 1  # of a line and of a payment: VNPAY's wire has 15 digits and counts in hundredths
+
+
+def _composed(value: object) -> object:
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+
+
+def _values_composed(value: object) -> object:
+    return {name: _composed(each) for name, each in value.items()} if isinstance(value, dict) else value
+
+
+# Vietnamese is written in two ways that look alike: both are the same content, and one of them is kept
+_NFC = BeforeValidator(_composed)
+_NFC_VALUES = BeforeValidator(_values_composed)
 
 Reference = Annotated[
     str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")
@@ -30,20 +46,25 @@ CaseCode = Annotated[
     str, StringConstraints(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")
 ]
 AgencyCode = Annotated[str, StringConstraints(min_length=3, max_length=30, pattern=r"^[A-Z0-9][A-Z0-9.]*$")]
-Line = Annotated[str, StringConstraints(min_length=1, max_length=250, pattern=f"^[^{_CONTROL}]+$")]
-OptionalLine = Annotated[str, StringConstraints(max_length=250, pattern=f"^[^{_CONTROL}]*$")]
-Place = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=f"^[^{_CONTROL}]+$")]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=250, pattern=f"^[^{_CONTROL}]+$"), _NFC]
+OptionalLine = Annotated[str, StringConstraints(max_length=250, pattern=f"^[^{_CONTROL}]*$"), _NFC]
+Place = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=f"^[^{_CONTROL}]+$"), _NFC]
 Text = Annotated[
-    str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00\u202a-\u202e\u2066-\u2069]*$")
+    str,
+    StringConstraints(min_length=1, max_length=2000, pattern=rf"^[^\x00{_UNSEEN}]*$"),
+    _NFC,
 ]
 Answer = Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*$")]
 # larger whole numbers are read differently by different readers of JSON (RFC 8259 section 6)
 Whole = Annotated[int, Field(ge=-(2**53 - 1), le=2**53 - 1)]
+# what \s stands for depends on who reads a pattern: what some take for a space, and others not, is named
 Email = Annotated[str, StringConstraints(max_length=120, pattern=rf"^[^\s@{_CONTROL}]+@[^\s@{_CONTROL}]+$")]
 Phone = Annotated[str, StringConstraints(min_length=8, max_length=16, pattern=r"^\+?[0-9]{8,15}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 MediaType = Annotated[str, StringConstraints(max_length=100, pattern=r"^[a-z]+/[A-Za-z0-9.+-]+$")]
-Url = Annotated[str, StringConstraints(min_length=8, max_length=500, pattern=r"^https?://[^\s\x00-\x1f]+$")]
+Url = Annotated[
+    str, StringConstraints(min_length=8, max_length=500, pattern=r"^https?://[^\s\x00-\x20\x7f-\x9f\ufeff]+$")
+]
 WebhookSecret = Annotated[str, StringConstraints(max_length=120, pattern=r"^whsec_[A-Za-z0-9+/=]+$")]
 EventType = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z_.*]+$")]
 Vnd = Annotated[int, Field(ge=1, le=LARGEST_VND)]
@@ -110,7 +131,11 @@ class CaseIn(Strict):
     keeps_documents: bool = False
     applicant: ApplicantIn
     documents: Annotated[list[DocumentIn], Field(max_length=100), AfterValidator(_each_code_once)] = []
-    answers: Annotated[dict[Code, Answer | Whole | bool | None], Field(max_length=200)] = {}
+    answers: Annotated[
+        dict[Code, Answer | Whole | bool | None],
+        Field(max_length=200, json_schema_extra={"additionalProperties": False}),
+        _NFC_VALUES,
+    ] = {}
 
     @field_validator("answers")
     @classmethod

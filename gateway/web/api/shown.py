@@ -52,6 +52,7 @@ class CaseOut(Shown):
     due_reason: str | None
     due_steps: list[DueStepOut]
     submission_receipt: str | None
+    forgotten_at: str | None
     timeline: list[dict[str, Any]]
     version: int
     links: dict[str, str]
