@@ -28,8 +28,8 @@ SELDOM_REACHED = frozenset(
         "PUT /v1/cases/{case_code}/result",
     }
 )
-"""What made-up input hardly does: a document as announced, a later day than the one that is due, an event that was told,
-a case that is still open after all that was done to it before."""
+"""What made-up input hardly does: a document as announced, a day later than the due one, an event that was told, and
+what needs a case that is still open after all that was done to it before."""
 TELLS_BY_401 = frozenset({"POST /v1/uploads"})
 """Where what is missing is missing from the signature."""
 
