@@ -23,6 +23,7 @@ from gateway.service import (
     deliveries,
     documents,
     legal_receipts,
+    outages,
     parcel_feed,
     payments,
     portal_sync,
@@ -148,6 +149,10 @@ def _documents(app: procrastinate.App, context: Context, retry: procrastinate.Ba
     @app.task(name=documents.SCAN_TASK, retry=retry)
     def scan_document(case_code: str, code: str, round: int) -> None:  # noqa: A002 - as above
         scans.scan(context, case_code, code, round, context.clock())
+
+    @app.task(name=outages.TASK, retry=retry)
+    def follow_outage(outage_id: int, after: str) -> None:
+        outages.follow(context, outage_id, after, context.clock())
 
 
 @dataclass(frozen=True, slots=True)

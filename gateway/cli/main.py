@@ -12,6 +12,7 @@ from gateway.cli import (
     desk,
     job,
     key,
+    outage,
     portal,
     procedures,
     process,
@@ -41,6 +42,7 @@ COMMANDS: Sequence[Command] = (
     *books.COMMANDS,
     *status.COMMANDS,
     *sync.COMMANDS,
+    *outage.COMMANDS,
     *job.COMMANDS,
     *proof.COMMANDS,
     *simulate.COMMANDS,
@@ -60,6 +62,7 @@ NOUNS: Mapping[str, str] = {
     "statement": "the bank's statements",
     "jobs": "what runs behind",
     "sync": "what the national portal is told of cases",
+    "outage": "outages that stopped cases, certified",
     "alarms": "what a person has to look at",
 }
 """The first word of the commands that have two."""

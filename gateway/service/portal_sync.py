@@ -50,7 +50,14 @@ SHOWN_AT_ONCE = 500
 IN_FLIGHT = timedelta(minutes=2)
 """No call lasts longer: until then "not taken" may only mean "not taken yet"."""
 OTHER_FACTS = frozenset(
-    {"case.extended", "case.fees_changed", "payment.succeeded", "refund.succeeded", "delivery.ordered"}
+    {
+        "case.extended",
+        "case.due_moved",
+        "case.fees_changed",
+        "payment.succeeded",
+        "refund.succeeded",
+        "delivery.ordered",
+    }
 )
 """What changes the record of a case without a step: its day, its fees, their payment, how the result is returned."""
 GAP_PAUSE = timedelta(seconds=30)

@@ -183,13 +183,24 @@ def case_paper(context: Context, shown: CasePaper) -> dict[str, Any]:
     }
 
 
+_MOVED: Mapping[str, str] = {
+    due_dates.EXTENDED: "gia hạn",
+    due_dates.MOVED: "tính lại do gián đoạn dịch vụ",
+}
+"""What named another day, and how it is said."""
+_UNDONE = "tính lại vì xác nhận gián đoạn đã được rút"
+
+
 def _due_reason(context: Context, shown: Case, timeline: list[Event]) -> str | None:
     if shown.accepted_at is None:
         return None
-    moved = next((event.data for event in reversed(timeline) if event.type == "case.extended"), None)
+    moved = next(
+        (each for each in reversed(timeline) if each.type in _MOVED and each.data["was_due_on"]), None
+    )
     if moved is not None:
-        was = date.fromisoformat(str(moved["was_due_on"])).strftime("%d/%m/%Y")
-        return f"gia hạn, ngày hẹn trước là {was}: {moved['reason']}"
+        was = date.fromisoformat(str(moved.data["was_due_on"])).strftime("%d/%m/%Y")
+        how = _UNDONE if moved.data.get("taken_back") else _MOVED[moved.type]
+        return f"{how}, ngày hẹn trước là {was}: {moved.data['reason']}"
     day = shown.accepted_at.astimezone(VIETNAM).strftime("%d/%m/%Y")
     return f"{term_vi(due_dates.term_of(context, shown))} kể từ ngày tiếp nhận {day}"
 

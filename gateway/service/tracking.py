@@ -40,6 +40,12 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Cơ quan xin lỗi và hẹn lại ngày trả kết quả",
         "The agency apologised and named a new day for the result",
     ),
+    "case.due_moved": (
+        "Ngày hẹn trả kết quả được tính lại do gián đoạn dịch vụ",
+        "The day for the result was reckoned again because of an outage",
+    ),
+    "case.due_soon": ("Sắp đến ngày hẹn trả kết quả", "The day for the result is near"),
+    "case.overdue": ("Đã quá ngày hẹn trả kết quả", "The day for the result has passed"),
     "payment.repriced": ("Số tiền cần nộp đã thay đổi", "The sum to pay has changed"),
     "case.withdrawn": ("Đã rút hồ sơ", "The case was withdrawn"),
     "case.stopped": ("Dừng xử lý hồ sơ", "The case was stopped"),

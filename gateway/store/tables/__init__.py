@@ -15,6 +15,7 @@ from gateway.store.tables.papers import case_papers
 from gateway.store.tables.payments import attempts, obligations, payments, receipt_series, receipts, refunds
 from gateway.store.tables.portal_sync import portal_sync
 from gateway.store.tables.providers import provider_health
+from gateway.store.tables.times import case_times, certified_outages
 from gateway.store.tables.uploads import uploads
 from gateway.store.tables.webhooks import webhook_attempts, webhook_endpoints, webhook_messages
 
@@ -25,8 +26,10 @@ __all__ = [
     "case_counters",
     "case_documents",
     "case_papers",
+    "case_times",
     "case_transitions",
     "cases",
+    "certified_outages",
     "checkpoints",
     "cursors",
     "day_closes",
