@@ -20,6 +20,7 @@ from gateway.ports import CasePortal, PostalCapability, PostalOperator
 from gateway.service import (
     behind,
     case_papers,
+    case_times,
     deliveries,
     documents,
     legal_receipts,
@@ -55,6 +56,7 @@ NONCE_LIFE = timedelta(minutes=20)
 CLEANING_S = 60.0
 SEALING_S = 1.0
 CASE_PORTAL_S = 1.0
+CASE_TIMES_S = 5.0
 STOP_WAIT_S = 5.0
 FEED_ERRORS_IN_A_ROW = 10
 """More than this, and somebody has to look: parcels move and nobody here hears of it."""
@@ -198,6 +200,7 @@ def loops(context: Context, pace: Pace, stop: threading.Event) -> list[Loop]:
     ]
     if context.case_portal is not None:
         made.append(Loop("case_portal", _telling(context, context.case_portal), CASE_PORTAL_S, stop))
+    made.append(Loop("case_times", lambda: case_times.turn(context), CASE_TIMES_S, stop))
     made.append(Loop("sealing", _sealing(context), SEALING_S, stop))
     made.append(Loop("cleaning", _cleaning(context), CLEANING_S, stop))
     return made

@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
@@ -20,6 +20,8 @@ from gateway import calendars, figures, log, partners, procedures
 from gateway.clamd import Clamd
 from gateway.config import Settings
 from gateway.domain import routing as routing_rules
+from gateway.domain.errors import Misconfigured
+from gateway.domain.workdays import Calendar, EarlyWarning
 from gateway.files import FolderFiles
 from gateway.http import PLAIN_TOO, Door, Exchange, refuse_private
 from gateway.inspection import inspect
@@ -90,6 +92,7 @@ def open_house(
 
     A simulated world gives the time, what carries the calls, and chance.
     """
+    calendar = _calendar(settings)
     engine, pool = make_engine(url), make_pool(url)
     keystore = Keystore.open(settings.var_dir / "keys")
     journal = CallJournal(pool)
@@ -110,7 +113,7 @@ def open_house(
         formats={"mt940": mt940.parse},
         agencies=partners.agencies(settings.agencies_file),
         catalogue=procedures.catalogue(settings.procedures_dir),
-        calendar=calendars.read(_data("calendar.json")),
+        calendar=calendar,
         files=FolderFiles(settings.var_dir / "files"),
         parts=FolderParts(settings.var_dir / "uploads"),
         inspect=inspect,
@@ -138,6 +141,19 @@ def open_house(
         entropy=entropy,
     )
     return House(settings, url, engine, keystore, papers, context)
+
+
+def _calendar(settings: Settings) -> Calendar:
+    """The calendar that ships, with this installation's rule of when to warn. Raises `Misconfigured`."""
+    known = calendars.read(_data("calendar.json"))
+    share, days = settings.warn_share_percent, settings.warn_working_days
+    if share is None and days is None:
+        return known
+    try:
+        warning = EarlyWarning(share, days)
+    except ValueError as error:
+        raise Misconfigured(f"GATEWAY_WARN_SHARE_PERCENT, GATEWAY_WARN_WORKING_DAYS: {error}") from None
+    return replace(known, rules=replace(known.rules, warning=warning))
 
 
 def _notary(settings: Settings, keystore: Keystore, papers: Papers) -> Notary:

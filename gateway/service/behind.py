@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from gateway.domain.case import ENDED_WITHOUT_RESULT, CaseState, MoneyState
 from gateway.domain.payment import PaymentState
-from gateway.service import cases, deliveries, legal_receipts, payments, portal_sync, webhooks
+from gateway.service import case_times, cases, deliveries, legal_receipts, payments, portal_sync, webhooks
 from gateway.service.context import Context
 from gateway.store import cases as case_store
 from gateway.store import cursors, jobs, obligations, spine
@@ -121,6 +121,7 @@ CONSUMERS: Mapping[str, Handler] = {
     "webhooks": tell_portals,
     "receipts": issue_receipts,
     "cases": follow_cases,
+    "case_times": case_times.follow,
     "case_portal": portal_sync.note_moves,
 }
 
