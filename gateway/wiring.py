@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -13,6 +13,7 @@ from typing import Any
 from apiflask import APIFlask
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
+from pydantic import TypeAdapter
 from sqlalchemy import Engine
 
 from adapters.statements import mt940
@@ -20,6 +21,7 @@ from gateway import calendars, figures, log, partners, procedures
 from gateway.clamd import Clamd
 from gateway.config import Settings
 from gateway.domain import routing as routing_rules
+from gateway.domain.agencies import TopAgency
 from gateway.domain.errors import Misconfigured
 from gateway.domain.workdays import Calendar, EarlyWarning
 from gateway.files import FolderFiles
@@ -112,6 +114,7 @@ def open_house(
         case_portal=partners.case_portal(settings, door),
         formats={"mt940": mt940.parse},
         agencies=partners.agencies(settings.agencies_file),
+        top_agencies=_top_agencies(),
         catalogue=procedures.catalogue(settings.procedures_dir),
         calendar=calendar,
         files=FolderFiles(settings.var_dir / "files"),
@@ -141,6 +144,11 @@ def open_house(
         entropy=entropy,
     )
     return House(settings, url, engine, keystore, papers, context)
+
+
+def _top_agencies() -> Mapping[str, TopAgency]:
+    rows = _data("agencies_level1.json")["agencies"]
+    return {each.code: each for each in TypeAdapter(list[TopAgency]).validate_python(rows)}
 
 
 def _calendar(settings: Settings) -> Calendar:

@@ -19,7 +19,9 @@ from gateway.domain.machine import allowed, terminal
 from gateway.domain.payment import PaymentEvent, PaymentState
 from gateway.domain.published import PUBLISHED
 from gateway.domain.refund import RefundState
+from gateway.domain.workdays import day_of
 from gateway.service import due_dates
+from gateway.service.agency_names import called
 from gateway.service.cases import VIETNAM
 from gateway.service.context import Context
 from gateway.store.case_papers import CasePaper
@@ -137,11 +139,14 @@ def case(
     if shown.submitted_at is not None:
         links["papers"] = f"{base}/papers"
     code, words = NATIONAL.get(state, (None, None))
+    agency = called(context, shown.agency_code, day_of(context.clock()))
     return {
         "case_code": shown.case_code,
         "reference": shown.reference,
         "procedure": {"code": procedure.code, "name": procedure.name_vi, "name_en": procedure.name_en},
         "agency_code": shown.agency_code,
+        "agency_name": None if agency is None else agency.name,
+        "agency_now_within": None if agency is None else agency.now_within,
         "state": state.value,
         "finished": state in terminal(case_rules.TABLE),
         "national_state": None if code is None else {"code": code, "name": words},

@@ -17,8 +17,13 @@ class DueStepOut(Shown):
 
 
 class CaseOut(Shown):
+    """`agency_now_within`: what the agency's province or ministry has become a part of since; null: it stands."""
+
     case_code: str
     reference: str
+    agency_code: str
+    agency_name: str | None
+    agency_now_within: str | None
     state: str
     finished: bool
     money_state: str
