@@ -103,7 +103,7 @@ def confirm(
     host = f"127.0.0.1:{here.port}"
     requests = [load.get(host, f"/callbacks/vnpay?{_ipn(code, at)}") for at, code in codes]
     return load.run(
-        here.port, requests, connections=connections, wanted=(200, b'"RspCode":"00"'), seconds=seconds
+        here.port, requests, connections=connections, wanted=[(200, b'"RspCode":"00"')], seconds=seconds
     )
 
 

@@ -84,7 +84,7 @@ def order(here: Ground, cases: list[str], connections: int) -> Times:
     made = _order(here, cases, connections)
     ids = [json.loads(body)["id"] for body in made.bodies]
     tries = [_signed(here, f"/v1/payments/{each}/attempts", {"provider": "dvcqg"}) for each in ids]
-    tried = load.run(here.port, tries, connections=connections, wanted=_STARTED)
+    tried = load.run(here.port, tries, connections=connections, wanted=[_STARTED])
     return Times(_ms(made), _ms(tried))
 
 
@@ -95,7 +95,7 @@ def order_only(here: Ground, cases: list[str], connections: int) -> list[float]:
 
 def _order(here: Ground, cases: list[str], connections: int) -> load.Load:
     orders = [_signed(here, "/v1/payments", _wanted(code)) for code in cases]
-    return load.run(here.port, orders, connections=connections, wanted=_CREATED)
+    return load.run(here.port, orders, connections=connections, wanted=[_CREATED])
 
 
 def _ms(measured: load.Load) -> list[float]:

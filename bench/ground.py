@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import resources
 from os import environ
 from pathlib import Path
 from random import Random
@@ -32,6 +33,8 @@ SCOPES = ("cases:write", "payments:write", "read")
 TMN_CODE, SECRET = "C4BENCH1", "bench-secret-of-no-value"
 AMOUNT_VND = 200_000
 FEES = [{"kind": "le_phi", "code": "LP1", "name": "Lệ phí", "amount_vnd": AMOUNT_VND}]
+PROCEDURE = "9.000488"
+"""A procedure of the bench's own: two documents are needed, and two fee lines are owed."""
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 
 _CASES = """
@@ -224,6 +227,9 @@ def _settings(ground: Ground, folder: Path, provider_port: int) -> Mapping[str, 
         "sender": {"name": "Bench", "phone": "02183888888", "address": "Hòa Bình", "province_code": 35},
     }
     agencies.write_text(json.dumps([agency]), encoding="utf-8")
+    procedures = folder / "procedures"
+    procedures.mkdir(exist_ok=True)
+    (procedures / f"{PROCEDURE}.json").write_text(_procedure(), encoding="utf-8")
     nobody = "http://127.0.0.1:9"
     return {
         "GATEWAY_VAR_DIR": str(folder),
@@ -231,6 +237,7 @@ def _settings(ground: Ground, folder: Path, provider_port: int) -> Mapping[str, 
         "GATEWAY_PUBLIC_URL": ground.origin,
         "GATEWAY_LISTEN_PORT": str(ground.port),
         "GATEWAY_AGENCIES_FILE": str(agencies),
+        "GATEWAY_PROCEDURES_DIR": str(procedures),
         "GATEWAY_VNPAY__TMN_CODE": TMN_CODE,
         "GATEWAY_VNPAY__SECRET": SECRET,
         "GATEWAY_VNPAY__PAY_URL": f"{nobody}/pay",
@@ -240,6 +247,17 @@ def _settings(ground: Ground, folder: Path, provider_port: int) -> Mapping[str, 
         "GATEWAY_DVCQG__INIT_URL": f"{origin(provider_port)}/init",
         "GATEWAY_DVCQG__QUERY_URL": f"{nobody}/query",
     }
+
+
+def _procedure() -> str:
+    """A procedure that ships, with a second fee line beside its own."""
+    shipped = resources.files("gateway").joinpath("data", "procedures", "2.000488.json")
+    known = json.loads(shipped.read_text(encoding="utf-8"))
+    known["code"] = PROCEDURE
+    for version in known["versions"]:
+        first = version["fees"][0]
+        version["fees"].append({**first, "kind": "le_phi", "code": "LP1", "name": FEES[0]["name"], "reductions": []})
+    return json.dumps(known, ensure_ascii=False)
 
 
 def _free_port() -> int:

@@ -1,6 +1,7 @@
 """A load generator as lean as pgbench: one thread, plain sockets kept open, requests made before the clock starts.
 
-Each connection has one request under way; the next one is sent when the answer to the last is complete.
+Each connection has one request under way; the next one is sent when the answer to the last is complete. Requests that
+only make sense in a row, as many as there are answers wanted, are sent over one connection.
 """
 
 import re
@@ -12,6 +13,8 @@ from dataclasses import dataclass, field
 from math import inf
 
 READ_BYTES = 65_536
+Wanted = tuple[int, bytes]
+"""The status of an answer, and bytes that its body holds."""
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
@@ -57,11 +60,11 @@ def post(host: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes
 
 
 def run(
-    port: int, requests: Sequence[bytes], *, connections: int, wanted: tuple[int, bytes], seconds: float = inf
+    port: int, requests: Sequence[bytes], *, connections: int, wanted: Sequence[Wanted], seconds: float = inf
 ) -> Load:
-    """Send `requests` over `connections` for `seconds`, or all of them.
+    """Send `requests` over `connections` for `seconds`, or all of them, in rows as long as `wanted`.
 
-    Every answer must have the status and hold the bytes `wanted`. Raises `WrongAnswer`; `IndexError` is an error of
+    Every answer must be the one `wanted` at its place in the row. Raises `WrongAnswer`; `IndexError` is an error of
     the bench: it did not make enough requests for the seconds.
     """
     load = Load()
@@ -71,7 +74,8 @@ def run(
         for line in lines:
             line.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             selector.register(line.socket, selectors.EVENT_READ, line)
-            _send(line, requests, load)
+            _begin_row(line, load, len(wanted))
+            _send(line, requests)
         waiting = connections
         while waiting:
             for key, _ in selector.select():
@@ -79,22 +83,31 @@ def run(
                 if not _complete(line):
                     continue
                 now = time.perf_counter()
-                load.bodies[line.number] = _body(line.came, wanted)
+                place = line.number % len(wanted)
+                load.bodies[line.number] = _body(line.came, wanted[place])
                 load.latencies_s[line.number] = now - line.sent_at
-                if now - began < seconds and (seconds < inf or len(load.bodies) < len(requests)):
-                    _send(line, requests, load)
+                if place + 1 < len(wanted):
+                    line.number += 1
+                elif now - began < seconds and (seconds < inf or len(load.bodies) < len(requests)):
+                    _begin_row(line, load, len(wanted))
                 else:
                     waiting -= 1
+                    continue
+                _send(line, requests)
         load.seconds = time.perf_counter() - began
     for line in lines:
         line.socket.close()
     return load
 
 
-def _send(line: _Line, requests: Sequence[bytes], load: Load) -> None:
-    line.number, line.came = len(load.bodies), b""
-    load.bodies.append(b"")
-    load.latencies_s.append(inf)
+def _begin_row(line: _Line, load: Load, length: int) -> None:
+    line.number = len(load.bodies)
+    load.bodies.extend([b""] * length)
+    load.latencies_s.extend([inf] * length)
+
+
+def _send(line: _Line, requests: Sequence[bytes]) -> None:
+    line.came = b""
     line.sent_at = time.perf_counter()
     line.socket.sendall(requests[line.number])
 
@@ -113,7 +126,7 @@ def _complete(line: _Line) -> bool:
     return len(body) >= int(length.group(1))
 
 
-def _body(answer: bytes, wanted: tuple[int, bytes]) -> bytes:
+def _body(answer: bytes, wanted: Wanted) -> bytes:
     status, part = wanted
     head, _, body = answer.partition(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 %d " % status) or part not in body:

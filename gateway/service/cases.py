@@ -2,15 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
-
 from gateway.domain import agencies, fees, procedure
-from gateway.domain.case import AGENCY_EVENTS, TABLE, CaseEvent, CaseState, MoneyState
+from gateway.domain.case import AGENCY_EVENTS, NATIONAL, TABLE, CaseEvent, CaseState, MoneyState
 from gateway.domain.codes import format_case_code, parse_case_code
 from gateway.domain.errors import Forbidden, Incomplete, Malformed, Missing, NotFound, ReferenceConflict
 from gateway.domain.fees import Channel
@@ -18,14 +15,15 @@ from gateway.domain.hand_over import CITIZENS
 from gateway.domain.machine import step
 from gateway.domain.procedure import ONLINE_CASE, GivenDocument, Procedure
 from gateway.domain.upload import Scan
-from gateway.service import access, sealed
+from gateway.service import access, paper_facts, sealed
 from gateway.service.access import Caller
 from gateway.service.case_moves import VIETNAM, Told, advance, append, fee_paid, hand_over, print_of
 from gateway.service.context import Context
 from gateway.service.idempotency import fingerprint, same_or_conflict
 from gateway.service.paper_facts import Lacking, Said, Signatory
 from gateway.store import cases as store
-from gateway.store import spine
+from gateway.store import spine, whole_cases
+from gateway.store.payments import bare
 from signing.mac import sha256_hex
 
 __all__ = [
@@ -53,29 +51,46 @@ def register(
 
     Raises `NotFound` (procedure), `Malformed` (case code, reduction) and `ReferenceConflict`.
     """
+    print_ = _print_of(wanted)
+    known = _known(context, caller, wanted, print_)
+    if known is not None:
+        return known, False
     try:
-        return _register(context, caller, wanted, now)
-    except IntegrityError:
-        # the same reference, or the same code, came at the same moment and won: it is found now
-        return _register(context, caller, wanted, now)
+        return _register(context, caller, wanted, print_=print_, now=now), True
+    except whole_cases.Taken:
+        # the same reference came at the same moment and won, or the code is another case's
+        known = _known(context, caller, wanted, print_)
+    if known is None:
+        raise ReferenceConflict("this case code is taken")
+    return known, False
+
+
+def _known(context: Context, caller: Caller, wanted: Mapping[str, Any], print_: str) -> store.Case | None:
+    """The case that came under this reference. Raises `ReferenceConflict`."""
+    with context.pool.connection() as connection:
+        known = whole_cases.find_by_reference(connection, caller.portal_id, wanted["reference"])
+    if known is not None:
+        same_or_conflict(known.fingerprint, print_)
+    return known
 
 
 def _register(
-    context: Context, caller: Caller, wanted: Mapping[str, Any], now: datetime
-) -> tuple[store.Case, bool]:
-    print_ = _print_of(wanted)
-    with context.engine.begin() as connection:
-        known = store.find_by_reference(connection, caller.portal_id, wanted["reference"])
-        if known is not None:
-            same_or_conflict(known.fingerprint, print_)
-            return known, False
-        known_procedure = _offered(context, wanted, now)
-        code = _case_code(connection, caller, wanted.get("case_code"), now)
-        given = {**wanted, "case_code": code}
-        _insert(context, connection, caller, known=known_procedure, wanted=given, print_=print_, now=now)
-        found = store.find(connection, code)
-    assert found is not None
-    return found, True
+    context: Context, caller: Caller, wanted: Mapping[str, Any], *, print_: str, now: datetime
+) -> store.Case:
+    offered = _offered(context, wanted, now)
+    code = wanted.get("case_code")
+    if code is not None:
+        if not agencies.is_within(parse_case_code(code).agency, caller.agency_code):
+            raise Malformed("this case code is of another agency")
+        with context.pool.connection() as connection:
+            values = _values(context, caller, known=offered, wanted=wanted, print_=print_, now=now)
+            return _insert(connection, caller, values, wanted["documents"])
+    with context.engine.begin() as numbered:
+        on = today(now)
+        number = store.next_number(numbered, caller.agency_code, on)
+        given = {**wanted, "case_code": format_case_code(caller.agency_code, on, counter=number)}
+        values = _values(context, caller, known=offered, wanted=given, print_=print_, now=now)
+        return _insert(bare(numbered), caller, values, wanted["documents"])
 
 
 def today(now: datetime) -> date:
@@ -98,73 +113,63 @@ def _offered(context: Context, wanted: Mapping[str, Any], now: datetime) -> Proc
     return known
 
 
-def _case_code(connection: Connection, caller: Caller, given: str | None, now: datetime) -> str:
-    if given is not None:
-        if not agencies.is_within(parse_case_code(given).agency, caller.agency_code):
-            raise Malformed("this case code is of another agency")
-        if store.find(connection, given) is not None:
-            raise ReferenceConflict("this case code is taken")
-        return given
-    on = today(now)
-    number = store.next_number(connection, caller.agency_code, on)
-    return format_case_code(caller.agency_code, on, counter=number)
-
-
-def _insert(
+def _values(
     context: Context,
-    connection: Connection,
     caller: Caller,
     *,
     known: Procedure,
     wanted: Mapping[str, Any],
     print_: str,
     now: datetime,
-) -> None:
+) -> Mapping[str, Any]:
+    """The row of a new case. Raises `Malformed` (reduction)."""
     reduction = wanted["answers"].get("reduction")
     channel = Channel(wanted.get("channel", Channel.ONLINE))
     charges = fees.charges(known.fees, fees.Asked(today(now), channel, reduction, wanted["answers"]))
     owed_vnd = sum(charge.amount_vnd for charge in charges)
     applicant = wanted["applicant"]
-    store.add(
-        connection,
-        {
-            "case_code": wanted["case_code"],
-            "portal_id": caller.portal_id,
-            "reference": wanted["reference"],
-            "fingerprint": print_,
-            "procedure_code": known.code,
-            "procedure_version": known.version,
-            "channel": channel.value,
-            "pay": known.pays(channel).value,
-            "keeps_documents": wanted.get("keeps_documents", False),
-            "agency_code": caller.agency_code,
-            "state": CaseState.DRAFT.value,
-            "money_state": (MoneyState.DUE if owed_vnd else MoneyState.NOT_DUE).value,
-            "applicant_sealed": sealed.seal(context.sealer, applicant, sealed.APPLICANT),
-            "phone_index": context.sealer.index(applicant["phone"][-PHONE_DIGITS:], sealed.PHONE),
-            "answers_sealed": sealed.seal(context.sealer, wanted["answers"], sealed.ANSWERS),
-            "reduction": reduction,
-            "fees": [asdict(charge) for charge in charges],
-            "track_token": context.entropy(TOKEN_BYTES).hex(),
-            "created_at": now,
-        },
+    return {
+        "case_code": wanted["case_code"],
+        "portal_id": caller.portal_id,
+        "reference": wanted["reference"],
+        "fingerprint": print_,
+        "procedure_code": known.code,
+        "procedure_version": known.version,
+        "channel": channel.value,
+        "pay": known.pays(channel).value,
+        "keeps_documents": wanted.get("keeps_documents", False),
+        "agency_code": caller.agency_code,
+        "state": CaseState.DRAFT.value,
+        "money_state": (MoneyState.DUE if owed_vnd else MoneyState.NOT_DUE).value,
+        "applicant_sealed": sealed.seal(context.sealer, applicant, sealed.APPLICANT),
+        "phone_index": context.sealer.index(applicant["phone"][-PHONE_DIGITS:], sealed.PHONE),
+        "answers_sealed": sealed.seal(context.sealer, wanted["answers"], sealed.ANSWERS),
+        "reduction": reduction,
+        "fees": [asdict(charge) for charge in charges],
+        "track_token": context.entropy(TOKEN_BYTES).hex(),
+        "created_at": now,
+    }
+
+
+def _insert(
+    connection: whole_cases.Bare,
+    caller: Caller,
+    values: Mapping[str, Any],
+    documents: Sequence[Mapping[str, Any]],
+) -> store.Case:
+    change = spine.Change(
+        subject_kind="case",
+        subject_id=values["case_code"],
+        type="case.draft",
+        version=1,
+        actor=f"portal:{caller.portal_id}",
+        cause=caller.cause,
+        occurred_at=values["created_at"],
+        portal_id=caller.portal_id,
+        case_code=values["case_code"],
+        to_state=values["state"],
     )
-    store.add_documents(connection, wanted["case_code"], wanted["documents"])
-    spine.append(
-        connection,
-        spine.Change(
-            subject_kind="case",
-            subject_id=wanted["case_code"],
-            type="case.draft",
-            version=1,
-            actor=f"portal:{caller.portal_id}",
-            cause=caller.cause,
-            occurred_at=now,
-            portal_id=caller.portal_id,
-            case_code=wanted["case_code"],
-            to_state=CaseState.DRAFT.value,
-        ),
-    )
+    return whole_cases.add(connection, values, documents, change)
 
 
 def procedure_of(context: Context, case: store.Case) -> Procedure:
@@ -178,41 +183,97 @@ def find(context: Context, caller: Caller, case_code: str) -> store.Case:
         return access.seen(connection, caller, case_code)
 
 
+def find_whole(context: Context, caller: Caller, case_code: str) -> whole_cases.Whole:
+    """As `find`, with all that is shown of the case."""
+    with context.pool.connection() as connection:
+        whole = whole_cases.find(connection, case_code)
+    if whole is None:
+        raise NotFound("no case has this code")
+    if whole.case.portal_id != caller.portal_id:
+        find(context, caller, case_code)
+    return whole
+
+
 def submit(context: Context, caller: Caller, case_code: str, now: datetime) -> store.Case:
     """Hand the case in; idempotent. Raises `NotFound` and `Incomplete`, which names each missing thing."""
-    with context.engine.begin() as connection:
-        case = store.find(connection, case_code, caller.portal_id, lock=True)
-        if case is None:
+    with context.pool.connection() as connection, connection.transaction():
+        whole = whole_cases.find(connection, case_code, lock=True)
+        if whole is None or whole.case.portal_id != caller.portal_id:
             raise NotFound("no case has this code")
+        case = whole.case
         if case.submission_receipt is not None:
             return case
-        step(TABLE, CaseState(case.state), CaseEvent.SUBMIT)
-        documents = store.documents(connection, case_code)
-        _check_complete(context, connection, case, documents)
-        receipt = _submission_receipt(context, case, documents, now)
-        values = {"submitted_at": now, "submission_receipt": receipt}
-        data = {
-            "documents": [{"code": each.code, "sha256": each.sha256} for each in documents],
-            "submission_receipt_sha256": sha256_hex(receipt),
-        }
-        return advance(
-            context, connection, case, caller, CaseEvent.SUBMIT, now, values=values, told=Told(data)
+        to_state = step(TABLE, CaseState(case.state), CaseEvent.SUBMIT)
+        _check_complete(context, case, whole.documents, whole.answers_sealed)
+        receipt = _submission_receipt(context, case, whole.documents, now)
+        submitted = replace(
+            case,
+            state=to_state.value,
+            version=case.version + 1,
+            submitted_at=now,
+            submission_receipt=receipt,
         )
+        return _hand_in(context, connection, replace(whole, case=submitted), caller, receipt=receipt, now=now)
+
+
+def _hand_in(
+    context: Context,
+    connection: whole_cases.Bare,
+    whole: whole_cases.Whole,
+    caller: Caller,
+    *,
+    receipt: str,
+    now: datetime,
+) -> store.Case:
+    """Write that a case is what `whole` says it is: its state, its event, and the paper of its submission."""
+    case = whole.case
+    code, words = NATIONAL[CaseState(case.state)]
+    data = {
+        "national_code": code,
+        "national_name": words,
+        "documents": [{"code": each.code, "sha256": each.sha256} for each in whole.documents],
+        "submission_receipt_sha256": sha256_hex(receipt),
+    }
+    change = spine.Change(
+        subject_kind="case",
+        subject_id=case.case_code,
+        type=f"case.{case.state}",
+        version=case.version,
+        actor=f"portal:{caller.portal_id}",
+        cause=caller.cause,
+        occurred_at=now,
+        portal_id=case.portal_id,
+        case_code=case.case_code,
+        from_state=CaseState.DRAFT.value,
+        to_state=case.state,
+        data=data,
+    )
+    form = paper_facts.FORMS[CaseEvent.SUBMIT]
+    written = whole_cases.Move(
+        from_states=[CaseState.DRAFT.value],
+        values={"state": case.state, "submitted_at": now, "submission_receipt": receipt},
+        change=change,
+        form=form,
+        facts_sealed=paper_facts.of_submission(context, whole, form),
+        task=paper_facts.TASK,
+    )
+    assert whole_cases.move(connection, case.case_code, written), "the case is locked"
+    return case
 
 
 def _check_complete(
-    context: Context, connection: Connection, case: store.Case, documents: Sequence[store.Document]
+    context: Context, case: store.Case, documents: Sequence[store.Document], answers_sealed: bytes
 ) -> None:
-    lacking = _lacking(context, connection, case, documents)
+    lacking = _lacking(context, case, documents, answers_sealed)
     if lacking:
         raise Incomplete("hồ sơ chưa đầy đủ / the case is not complete", lacking)
 
 
 def _lacking(
-    context: Context, connection: Connection, case: store.Case, documents: Sequence[store.Document]
+    context: Context, case: store.Case, documents: Sequence[store.Document], answers_sealed: bytes
 ) -> tuple[Missing, ...]:
     """What keeps a case from being complete. Of a case whose portal keeps it, the hash of each document is here."""
-    answers = sealed.unseal(context.sealer, store.sealed_answers(connection, case.case_code), sealed.ANSWERS)
+    answers = sealed.unseal(context.sealer, answers_sealed, sealed.ANSWERS)
     followed = procedure_of(context, case)
     if case.keeps_documents:
         told = [GivenDocument(each.code, each.media_type, stored=True) for each in documents]
@@ -268,7 +329,8 @@ def transition(
             same_or_conflict(before, print_)
             return case
         if event is CaseEvent.SUPPLEMENT_GIVEN:
-            _check_complete(context, connection, case, store.documents(connection, case_code))
+            answers_sealed = store.sealed_answers(connection, case_code)
+            _check_complete(context, case, store.documents(connection, case_code), answers_sealed)
         if event not in CITIZENS or case.portal_id != caller.portal_id:
             access.check_decides(connection, caller, case)
         return advance(

@@ -4,7 +4,8 @@ The facts are those of that moment and never change; the paper is made from them
 here can refuse what happened: whether the facts can be printed is found out when they are.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from pydantic import TypeAdapter
@@ -30,6 +31,7 @@ from gateway.store import case_papers as store
 from gateway.store import cases as case_store
 from gateway.store import deliveries as delivery_store
 from gateway.store import jobs, spine
+from gateway.store.whole_cases import Whole
 
 TASK = "issue_paper"
 RECEPTION = Reception.KIND.code
@@ -152,20 +154,67 @@ class PaperFacts:
 _JSON = TypeAdapter(PaperFacts)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the database knows of a case when its paper is put down."""
+
+    case: case_store.Case
+    applicant_sealed: bytes = field(repr=False)
+    documents: Sequence[case_store.Document]
+    paid_vnd: int
+    timeline: Sequence[spine.Event]
+    way: ResultWay
+    return_to: str = field(repr=False)
+
+
 def plan(context: Context, connection: Connection, case: case_store.Case, cause: Cause) -> str:
     """Put a paper down: its facts, and the job that makes it. The caller holds the case's lock; the paper's id."""
     number = store.next_number(connection, case.case_code, cause.form)
-    facts = _facts(context, connection, case, cause, number)
+    way, return_to = way_of(context, connection, case.case_code)
+    known = Known(
+        case=case,
+        applicant_sealed=case_store.sealed_applicant(connection, case.case_code),
+        documents=case_store.documents(connection, case.case_code),
+        paid_vnd=case_store.paid_and_owed(connection, case.case_code)[0],
+        timeline=spine.of_case(connection, case.case_code),
+        way=way,
+        return_to=return_to,
+    )
     paper_id = store.add(
         connection,
         case_code=case.case_code,
         form=cause.form,
         number=number,
         event_id=cause.event_id,
-        facts_sealed=context.sealer.seal(_JSON.dump_json(facts), sealed.PAPER),
+        facts_sealed=_sealed(context, _facts(context, known, cause, number)),
     )
     jobs.put(connection, TASK, subject=paper_id, args={"paper_id": paper_id})
     return paper_id
+
+
+def of_submission(context: Context, whole: Whole, form: str) -> bytes:
+    """The sealed facts of the paper of a submission, of a case as it is once it is handed in."""
+    case, at = whole.case, whole.case.submitted_at
+    assert at is not None
+    way, return_to = ResultWay.COUNTER, ""
+    if whole.has_delivery:
+        with context.engine.connect() as connection:
+            way, return_to = way_of(context, connection, case.case_code)
+    known = Known(
+        case=case,
+        applicant_sealed=whole.applicant_sealed,
+        documents=whole.documents,
+        paid_vnd=whole.money.paid_vnd,
+        timeline=whole.timeline,
+        way=way,
+        return_to=return_to,
+    )
+    facts = _facts(context, known, Cause(0, form, at), number=1)
+    return _sealed(context, replace(facts, steps=(*facts.steps, Step(case.state, at))))
+
+
+def _sealed(context: Context, facts: PaperFacts) -> bytes:
+    return context.sealer.seal(_JSON.dump_json(facts), sealed.PAPER)
 
 
 def facts_of(context: Context, paper: store.CasePaper) -> PaperFacts:
@@ -173,12 +222,10 @@ def facts_of(context: Context, paper: store.CasePaper) -> PaperFacts:
     return _JSON.validate_json(context.sealer.open(paper.facts_sealed, sealed.PAPER))
 
 
-def _facts(
-    context: Context, connection: Connection, case: case_store.Case, cause: Cause, number: int
-) -> PaperFacts:
+def _facts(context: Context, known: Known, cause: Cause, number: int) -> PaperFacts:
+    case = known.case
     procedure = context.catalogue.version(case.procedure_code, case.procedure_version)
     names = {each.code: each.name_vi for each in procedure.documents}
-    way, return_to = way_of(context, connection, case.case_code)
     assert case.submitted_at is not None
     return PaperFacts(
         form=cause.form,
@@ -192,32 +239,34 @@ def _facts(
         agency_code=case.agency_code,
         reference=case.reference,
         track_token=case.track_token,
-        applicant=applicant_of(context, connection, case.case_code),
+        applicant=_applicant(context, known.applicant_sealed),
         documents=tuple(
             Document(each.code, names.get(each.code, each.name), each.size_bytes, each.sha256)
-            for each in case_store.documents(connection, case.case_code)
+            for each in known.documents
         ),
         fees=tuple(
             FeeDue(fee["kind"], fee["code"], fee["name"].strip() or fee["code"], fee["amount_vnd"])
             for fee in case.fees
         ),
-        paid_vnd=case_store.paid_and_owed(connection, case.case_code)[0],
+        paid_vnd=known.paid_vnd,
         submitted_at=case.submitted_at,
         accepted_at=case.accepted_at,
         due_on=case.due_on,
-        way=way,
-        return_to=return_to,
+        way=known.way,
+        return_to=known.return_to,
         receipt=case.submission_receipt or "",
         said=cause.said,
-        steps=_steps(connection, case.case_code),
+        steps=_steps(known.timeline),
     )
 
 
 def applicant_of(context: Context, connection: Connection, case_code: str) -> Applicant:
     """Whom a paper is written to, as the submission told of him."""
-    given = sealed.unseal(
-        context.sealer, case_store.sealed_applicant(connection, case_code), sealed.APPLICANT
-    )
+    return _applicant(context, case_store.sealed_applicant(connection, case_code))
+
+
+def _applicant(context: Context, applicant_sealed: bytes) -> Applicant:
+    given = sealed.unseal(context.sealer, applicant_sealed, sealed.APPLICANT)
     if not given:
         return Applicant(name=sealed.ERASED_NAME, id_number="", phone="", email="", address="")
     return Applicant(
@@ -245,10 +294,10 @@ def way_of(context: Context, connection: Connection, case_code: str) -> tuple[Re
     return WAYS[newest.method], str(to.get("address") or "").strip()
 
 
-def _steps(connection: Connection, case_code: str) -> tuple[Step, ...]:
+def _steps(timeline: Sequence[spine.Event]) -> tuple[Step, ...]:
     moved = [
         Step(event.to_state, event.occurred_at)
-        for event in spine.of_case(connection, case_code)
+        for event in timeline
         if event.subject_kind == "case" and event.to_state not in {None, event.from_state, CaseState.DRAFT}
     ]
     return tuple(moved)

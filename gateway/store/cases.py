@@ -311,7 +311,7 @@ class CaseMoney:
 
 NOTHING = CaseMoney(0, 0, 0)
 
-_MONEY = """
+MONEY = """
 SELECT coalesce((SELECT sum(least(paid_vnd - refunded_vnd, amount_vnd)) FROM payments
                  WHERE case_code = :case_code), 0)::bigint AS paid_vnd,
        coalesce((SELECT sum((line ->> 'amount_vnd')::bigint) FROM cases c, jsonb_array_elements(c.fees) AS line
@@ -327,7 +327,7 @@ def money(connection: Connection, case_code: str) -> CaseMoney:
 
     A payment counts up to its own amount: what came twice is owed back, and pays no other fee.
     """
-    row = connection.execute(text(_MONEY), {"case_code": case_code}).mappings().one()
+    row = connection.execute(text(MONEY), {"case_code": case_code}).mappings().one()
     return CaseMoney(**row)
 
 

@@ -3,11 +3,14 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from psycopg import Connection as PgConnection
+from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, text
 
 from gateway.ports import InboundMessage
+from gateway.store.portals import Credential
 
 KEPT_HEADERS = frozenset(
     {
@@ -77,43 +80,57 @@ def record_bare(
     )
 
 
+_RECORD_SIGNED = """
+WITH believed AS (
+    SELECT FROM portal_keys k JOIN portals p ON p.id = k.portal_id
+    WHERE k.keyid = %(keyid)s AND k.revoked_at IS NULL AND k.public_pem = %(public_pem)s AND k.scopes = %(scopes)s
+      AND p.id = %(portal_id)s AND p.agency_code = %(agency_code)s AND p.live = %(live)s
+), used AS (
+    INSERT INTO nonces (keyid, nonce, signed_at) SELECT %(keyid)s, %(nonce)s, %(now)s FROM believed
+    ON CONFLICT DO NOTHING RETURNING 1
+)
+INSERT INTO inbox (source, received_at, method, path, query, headers, body, verdict, reference)
+SELECT %(source)s, %(now)s, %(method)s, %(path)s, %(query)s, %(headers)s, %(body)s,
+       CASE WHEN EXISTS (SELECT FROM used) THEN 'genuine' ELSE 'replayed' END, %(about)s
+FROM believed RETURNING id, verdict
+"""
+
+
 def record_signed(
-    connection: Connection,
-    *,
+    connection: PgConnection[tuple[Any, ...]],
     message: InboundMessage,
-    keyid: str,
+    *,
+    by: Credential,
     nonce: str,
     now: datetime,
-    portal_id: str,
     about: str | None = None,
-) -> int | None:
-    """Keep a portal's signed message and use up its nonce, as one statement; None when the nonce was used before.
+) -> tuple[int, bool] | None:
+    """Keep a portal's signed message and use up its nonce, as one statement: its number, and whether it is no replay.
 
-    The message is kept either way: a replay is evidence too. `about` is what it is found by when that is forgotten.
+    A replay is kept too: it is evidence. None when the key is no longer what `by` says: then nothing was written.
+    `about` is what the message is found by when that is forgotten.
     """
     row = connection.execute(
-        text(
-            "WITH used AS (INSERT INTO nonces (keyid, nonce, signed_at) VALUES (:keyid, :nonce, :now) "
-            "ON CONFLICT DO NOTHING RETURNING 1) "
-            "INSERT INTO inbox (source, received_at, method, path, query, headers, body, verdict, reference) "
-            "SELECT :source, :now, :method, :path, :query, CAST(:headers AS jsonb), :body, "
-            "CASE WHEN EXISTS (SELECT FROM used) THEN 'genuine' ELSE 'replayed' END, :about "
-            "RETURNING id, verdict"
-        ),
+        _RECORD_SIGNED,
         {
-            "keyid": keyid,
+            "keyid": by.keyid,
+            "public_pem": by.public_pem,
+            "scopes": list(by.scopes),
+            "portal_id": by.portal_id,
+            "agency_code": by.agency_code,
+            "live": by.live,
             "nonce": nonce,
             "now": now,
-            "source": f"portal:{portal_id}",
+            "source": f"portal:{by.portal_id}",
             "about": about,
             "method": message.method,
             "path": message.path,
             "query": message.query,
-            "headers": json.dumps(kept(message.headers)),
+            "headers": Jsonb(kept(message.headers)),
             "body": message.body,
         },
-    ).one()
-    return int(row.id) if row.verdict == "genuine" else None
+    ).fetchone()
+    return None if row is None else (int(row[0]), row[1] == "genuine")
 
 
 def find(connection: Connection, message_id: int) -> InboundMessage | None:

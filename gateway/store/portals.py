@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
+from psycopg import Connection as PgConnection
+from psycopg.rows import dict_row
 from sqlalchemy import Connection, text
 
 
@@ -20,20 +23,16 @@ class Credential:
     scopes: tuple[str, ...]
 
 
-def find_credential(connection: Connection, keyid: str) -> Credential | None:
+_CREDENTIAL = """
+SELECT k.keyid, k.portal_id, p.name AS portal_name, p.agency_code, p.live, k.public_pem, k.scopes
+FROM portal_keys k JOIN portals p ON p.id = k.portal_id WHERE k.keyid = %s AND k.revoked_at IS NULL
+"""
+
+
+def find_credential(connection: PgConnection[tuple[Any, ...]], keyid: str) -> Credential | None:
     """The credential of a key that is not revoked."""
-    row = (
-        connection.execute(
-            text(
-                "SELECT k.keyid, k.portal_id, p.name AS portal_name, p.agency_code, p.live, k.public_pem, "
-                "k.scopes FROM portal_keys k JOIN portals p ON p.id = k.portal_id "
-                "WHERE k.keyid = :keyid AND k.revoked_at IS NULL"
-            ),
-            {"keyid": keyid},
-        )
-        .mappings()
-        .first()
-    )
+    with connection.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(_CREDENTIAL, (keyid,)).fetchone()
     return None if row is None else Credential(**{**row, "scopes": tuple(row["scopes"])})
 
 

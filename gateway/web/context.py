@@ -1,7 +1,7 @@
 """What the web layer is given, and the message as it came."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import BoundedSemaphore
 
 from flask import current_app, request
@@ -9,6 +9,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from gateway.ports import InboundMessage
 from gateway.service.context import Context
+from gateway.store.portals import Credential
 from signing.jose import Jwks
 from signing.keystore import StoredKey
 
@@ -32,6 +33,9 @@ class Web:
     scrape: Callable[[], bytes]
     links: Mapping[str, str]
     are_entries_public: bool
+    credentials: dict[str, Credential] = field(default_factory=dict)
+    """Of portals that asked before, by keyid: what a key's signature is checked with, and what is recorded only
+    while it still holds."""
 
 
 def web() -> Web:

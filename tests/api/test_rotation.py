@@ -28,3 +28,21 @@ def test_several_keys_of_a_portal_are_believed_at_once_until_one_is_revoked(worl
         now = connection.execute(text("SELECT now()")).scalar_one()
         assert portals.revoke_key(connection, old.keyid, now)
     assert [401, 200] == statuses()
+
+
+def test_what_replaces_a_key_holds_from_the_next_request_on(world: World) -> None:
+    before, after = (
+        Key("replaced", Ed25519PrivateKey.generate()),
+        Key("replaced", Ed25519PrivateKey.generate()),
+    )
+    call = world.call("GET", "/v1/events?limit=1")
+
+    def give(key: Key, scopes: list[str]) -> list[int]:
+        with world.engine.begin() as connection:
+            portal = portals.add_portal(connection, name="Thay khóa", agency_code="H28", live=False)
+            portals.add_key(connection, portal_id=portal, keyid=key.keyid, public_pem=key.pem, scopes=scopes)
+        return [replace(call, key=each).send().status for each in (before, after)]
+
+    assert [200, 401] == give(before, ALL_SCOPES)
+    assert [401, 200] == give(after, ALL_SCOPES)
+    assert [401, 403] == give(after, ["payments:write"])

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -23,7 +23,7 @@ from gateway.service import (
     show,
 )
 from gateway.service.cases import Caller
-from gateway.store import case_steps, spine
+from gateway.store import case_steps
 from gateway.store import cases as store
 from gateway.web.api.models import AnnouncedIn, CaseIn, ExtensionIn, FeesIn, TransitionIn
 from gateway.web.api.shown import CaseOut, CasePapersOut, DocumentOut
@@ -49,14 +49,16 @@ PAPER_ANSWERS: dict[int | str, Any] = {200: {"description": "The paper", "conten
 
 def _shown(who: Caller, case_code: str) -> dict[str, object]:
     shared = web().context
-    case = cases.find(shared, who, case_code)
-    with shared.engine.connect() as connection:
-        documents = list(store.documents(connection, case_code))
-        money = store.money(connection, case_code)
-        timeline = list(spine.of_case(connection, case_code))
-        steps = () if case.handled_by is None else case_steps.of_case(connection, case_code)
-        earlier = store.document_versions(connection, case_code) if show.is_replaced(documents) else ()
-    return show.case(shared, case, show.Parts(documents, money, timeline, steps, earlier))
+    whole = cases.find_whole(shared, who, case_code)
+    steps: Sequence[case_steps.Step] = ()
+    earlier: Sequence[store.DocumentVersion] = ()
+    is_replaced = show.is_replaced(whole.documents)
+    if whole.case.handled_by is not None or is_replaced:
+        with shared.engine.connect() as connection:
+            steps = case_steps.of_case(connection, case_code)
+            earlier = store.document_versions(connection, case_code) if is_replaced else ()
+    parts = show.Parts(whole.documents, whole.money, whole.timeline, steps, earlier)
+    return show.case(shared, whole.case, parts)
 
 
 @blueprint.post("")

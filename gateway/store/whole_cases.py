@@ -1,0 +1,173 @@
+"""A case with all that is known of it in one round trip; what registering and handing in write, each as one statement.
+
+The hot path of portals that file cases: bare psycopg, and no statement that is put together anew (house section 6).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from psycopg import Connection
+from psycopg.errors import UniqueViolation
+from psycopg.rows import dict_row
+from psycopg.types.json import Json, Jsonb
+
+from gateway.store.cases import MONEY, Case, CaseMoney, Document
+from gateway.store.spine import LARGEST_BATCH, Change, Event
+
+Bare = Connection[tuple[Any, ...]]
+
+
+class Taken(Exception):  # noqa: N818 - named for what happened
+    """Another case has this code or this reference; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A case with its sealed parts, its submitted documents by code, and what happened, oldest first."""
+
+    case: Case
+    applicant_sealed: bytes = field(repr=False)
+    answers_sealed: bytes = field(repr=False)
+    documents: Sequence[Document]
+    money: CaseMoney
+    timeline: Sequence[Event]
+    has_delivery: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A case that moves by an event which makes a paper: the paper's form, its sealed facts, the job that makes it."""
+
+    from_states: Sequence[str]
+    values: Mapping[str, object]
+    change: Change
+    form: str
+    facts_sealed: bytes = field(repr=False)
+    task: str
+
+
+_TIMES = ("recorded_at", "occurred_at")
+_CASE_COLUMNS = ", ".join(f"k.{name}" for name in Case.__slots__)
+_WHOLE = f"""
+SELECT {_CASE_COLUMNS}, k.applicant_sealed, k.answers_sealed, m.paid_vnd, m.owed_vnd, m.owed_back_vnd,
+       (SELECT coalesce(json_agg(d ORDER BY d.code), '[]')
+        FROM (SELECT {", ".join(Document.__slots__)} FROM case_documents
+              WHERE case_code = k.case_code AND role = 'submitted') AS d) AS documents,
+       (SELECT coalesce(json_agg(e ORDER BY e.id), '[]')
+        FROM (SELECT id, xid::text || '-' || id AS position, recorded_at, occurred_at, portal_id, case_code,
+                     subject_kind, subject_id, type, from_state, to_state, version, actor, data FROM events
+              WHERE case_code = k.case_code ORDER BY events.id LIMIT {LARGEST_BATCH}) AS e) AS timeline,
+       EXISTS (SELECT FROM deliveries WHERE case_code = k.case_code) AS has_delivery
+FROM cases AS k, LATERAL ({MONEY.replace(":case_code", "k.case_code")}) AS m
+WHERE k.case_code = %s
+"""  # noqa: S608 - names of columns only
+_LOCK = "SELECT FROM cases WHERE case_code = %s FOR UPDATE"
+_OF_REFERENCE = f"SELECT {_CASE_COLUMNS} FROM cases AS k WHERE k.portal_id = %s AND k.reference = %s"  # noqa: S608 - as above
+
+
+def find(connection: Bare, case_code: str, *, lock: bool = False) -> Whole | None:
+    """The case of that code, whoever's; locked until the transaction ends."""
+    # two statements: what is read after the lock was waited for is as it is then
+    if lock and connection.execute(_LOCK, (case_code,)).fetchone() is None:
+        return None
+    with connection.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(_WHOLE, (case_code,)).fetchone()
+    if row is None:
+        return None
+    return Whole(
+        case=Case(**{name: row[name] for name in Case.__slots__}),
+        applicant_sealed=row["applicant_sealed"],
+        answers_sealed=row["answers_sealed"],
+        documents=[Document(**_timed(each, ("stored_at",))) for each in row["documents"]],
+        money=CaseMoney(row["paid_vnd"], row["owed_vnd"], row["owed_back_vnd"]),
+        timeline=[Event(**_timed(each, _TIMES)) for each in row["timeline"]],
+        has_delivery=row["has_delivery"],
+    )
+
+
+def find_by_reference(connection: Bare, portal_id: str, reference: str) -> Case | None:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(_OF_REFERENCE, (portal_id, reference)).fetchone()
+    return None if row is None else Case(**row)
+
+
+def add(
+    connection: Bare, values: Mapping[str, object], documents: Sequence[Mapping[str, Any]], change: Change
+) -> Case:
+    """Insert a case with its documents and its first event. Raises `Taken`."""
+    given = {
+        **_of_change(change),
+        **values,
+        "fees": Jsonb(values["fees"]),
+        "documents": Json(list(documents)),
+    }
+    with connection.cursor(row_factory=dict_row) as cursor:
+        try:
+            row = cursor.execute(_add(tuple(values)), given).fetchone()
+        except UniqueViolation:
+            raise Taken from None
+    assert row is not None
+    return Case(**row)
+
+
+def move(connection: Bare, case_code: str, how: Move) -> bool:
+    """Compare-and-set with the event, the paper and its job; False when the case is in none of its from-states."""
+    given = {
+        **_of_change(how.change),
+        **{f"new_{name}": value for name, value in how.values.items()},
+        "moving": case_code,
+        "from_states": list(how.from_states),
+        "form": how.form,
+        "facts_sealed": how.facts_sealed,
+        "task": how.task,
+    }
+    return connection.execute(_move(tuple(how.values)), given).fetchone() is not None
+
+
+def _timed(row: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """The times of a JSON object as times."""
+    return row | {name: datetime.fromisoformat(row[name]) for name in names if row[name] is not None}
+
+
+_CHANGE_COLUMNS = ", ".join(Change.__slots__)
+_CHANGE_VALUES = ", ".join(f"%(event_{name})s" for name in Change.__slots__)
+
+
+def _of_change(change: Change) -> dict[str, object]:
+    values = {f"event_{name}": getattr(change, name) for name in Change.__slots__}
+    return {**values, "event_data": Jsonb(dict(change.data))}
+
+
+@cache
+def _add(names: tuple[str, ...]) -> str:
+    return f"""
+WITH made AS (
+    INSERT INTO cases ({", ".join(names)}) VALUES ({", ".join(f"%({name})s" for name in names)}) RETURNING *
+), announced AS (
+    INSERT INTO case_documents (case_code, code, name, media_type, size_bytes, sha256)
+    SELECT made.case_code, d.* FROM made, json_to_recordset(%(documents)s)
+        AS d (code text, name text, media_type text, size_bytes bigint, sha256 text)
+), told AS (
+    INSERT INTO events ({_CHANGE_COLUMNS}) VALUES ({_CHANGE_VALUES})
+)
+SELECT {_CASE_COLUMNS} FROM made AS k
+"""  # noqa: S608 - names of columns only
+
+
+@cache
+def _move(names: tuple[str, ...]) -> str:
+    return f"""
+WITH moved AS (
+    UPDATE cases SET {", ".join(f"{name} = %(new_{name})s" for name in names)}, version = version + 1
+    WHERE case_code = %(moving)s AND state = ANY (%(from_states)s) RETURNING case_code
+), told AS (
+    INSERT INTO events ({_CHANGE_COLUMNS}) SELECT {_CHANGE_VALUES} FROM moved RETURNING id
+), paper AS (
+    INSERT INTO case_papers (case_code, form, number, event_id, facts_sealed)
+    SELECT moved.case_code, %(form)s, 1, told.id, %(facts_sealed)s FROM moved, told RETURNING id
+)
+SELECT put_job(%(task)s, %(task)s || ':' || id, jsonb_build_object('paper_id', id), NULL) FROM paper
+"""  # noqa: S608 - names of columns only
