@@ -136,6 +136,20 @@ class Settings(BaseSettings):
     refund_limit_vnd: int = Field(
         0, ge=0, description="A refund up to this sum (VND) is sent without the approval of a second person."
     )
+    warn_share_percent: int | None = Field(
+        None,
+        ge=1,
+        le=99,
+        description="Portals are told of a case after this share of its time. With neither this nor "
+        "`warn_working_days` the calendar's rule holds.",
+    )
+    warn_working_days: int | None = Field(
+        None,
+        ge=1,
+        le=250,
+        description="Portals are told of a case so many working days before it is due; not beside "
+        "`warn_share_percent`.",
+    )
     post_poll_s: float = Field(60.0, description="Seconds between two readings of the post's tracking feed.")
     heartbeat_s: float = Field(10.0, description="Seconds between two signs of life of a worker.")
     stalled_after_s: float = Field(

@@ -20,9 +20,11 @@ from gateway.ports import CasePortal, PostalCapability, PostalOperator
 from gateway.service import (
     behind,
     case_papers,
+    case_times,
     deliveries,
     documents,
     legal_receipts,
+    outages,
     parcel_feed,
     payments,
     portal_sync,
@@ -55,6 +57,7 @@ NONCE_LIFE = timedelta(minutes=20)
 CLEANING_S = 60.0
 SEALING_S = 1.0
 CASE_PORTAL_S = 1.0
+CASE_TIMES_S = 5.0
 STOP_WAIT_S = 5.0
 FEED_ERRORS_IN_A_ROW = 10
 """More than this, and somebody has to look: parcels move and nobody here hears of it."""
@@ -154,6 +157,10 @@ def _documents(app: procrastinate.App, context: Context, retry: procrastinate.Ba
     def forget_due(day: str) -> None:  # noqa: ARG001 - whose run it is
         retention.forget_due(context, context.clock())
 
+    @app.task(name=outages.TASK, retry=retry)
+    def follow_outage(outage_id: int, after: str) -> None:
+        outages.follow(context, outage_id, after, context.clock())
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -198,6 +205,7 @@ def loops(context: Context, pace: Pace, stop: threading.Event) -> list[Loop]:
     ]
     if context.case_portal is not None:
         made.append(Loop("case_portal", _telling(context, context.case_portal), CASE_PORTAL_S, stop))
+    made.append(Loop("case_times", lambda: case_times.turn(context), CASE_TIMES_S, stop))
     made.append(Loop("sealing", _sealing(context), SEALING_S, stop))
     made.append(Loop("cleaning", _cleaning(context), CLEANING_S, stop))
     made.append(Loop("forgetting", _forgetting(context), CLEANING_S, stop))

@@ -34,6 +34,7 @@ from gateway.domain.form_parts import Office
 from gateway.ports import (
     CLOSES_AT,
     Agency,
+    ApologyRule,
     CasePortal,
     HttpDoor,
     LegalSeries,
@@ -44,6 +45,8 @@ from gateway.ports import (
     ReceiptSeries,
 )
 from postal import vnpost_ngsp
+
+APOLOGY_DAYS = range(1, 31)
 
 Make = Callable[[Any, HttpDoor], PaymentProvider]
 
@@ -228,6 +231,7 @@ def _agency(row: Mapping[str, Any]) -> Agency:
         legal=_legal(row.get("legal_receipts")),
         office=office,
         closes_at=closes_at,
+        apology=_apology(row.get("apology")),
     )
 
 
@@ -239,6 +243,18 @@ def _office(row: Mapping[str, Any]) -> tuple[Office, time]:
     closes = given.pop("closes_at", None)
     at = CLOSES_AT if closes is None else datetime.strptime(closes, "%H:%M").time()
     return Office(**given, code=row["code"]), at
+
+
+def _apology(given: Mapping[str, Any] | None) -> ApologyRule | None:
+    """What is said of a late case without anybody's doing. Raises `Malformed`, `TypeError`."""
+    if given is None:
+        return None
+    rule = ApologyRule(**given)
+    if not all(isinstance(each, str) for each in (rule.reason, rule.name, rule.title)):
+        raise TypeError("each detail of an apology is a text")
+    if type(rule.working_days) is not int or rule.working_days not in APOLOGY_DAYS or not rule.reason.strip():
+        raise Malformed("an apology has a reason, and a new day that is 1 to 30 working days later")
+    return rule
 
 
 def _legal(given: Mapping[str, str] | None) -> LegalSeries | None:

@@ -2,8 +2,8 @@
 
 import json
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
@@ -13,6 +13,7 @@ from typing import Any
 from apiflask import APIFlask
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
+from pydantic import TypeAdapter
 from sqlalchemy import Engine
 
 from adapters.statements import mt940
@@ -20,7 +21,10 @@ from gateway import calendars, figures, log, partners, procedures
 from gateway.clamd import Clamd
 from gateway.config import Settings
 from gateway.domain import routing as routing_rules
+from gateway.domain.agencies import TopAgency
+from gateway.domain.errors import Misconfigured
 from gateway.domain.retention import Periods
+from gateway.domain.workdays import Calendar, EarlyWarning
 from gateway.files import FolderFiles
 from gateway.http import PLAIN_TOO, Door, Exchange, refuse_private
 from gateway.inspection import inspect
@@ -91,6 +95,7 @@ def open_house(
 
     A simulated world gives the time, what carries the calls, and chance.
     """
+    calendar = _calendar(settings)
     engine, pool = make_engine(url), make_pool(url)
     keystore = Keystore.open(settings.var_dir / "keys")
     journal = CallJournal(pool)
@@ -110,8 +115,9 @@ def open_house(
         case_portal=partners.case_portal(settings, door),
         formats={"mt940": mt940.parse},
         agencies=partners.agencies(settings.agencies_file),
+        top_agencies=_top_agencies(),
         catalogue=procedures.catalogue(settings.procedures_dir),
-        calendar=calendars.read(_data("calendar.json")),
+        calendar=calendar,
         files=FolderFiles(settings.var_dir / "files"),
         parts=FolderParts(settings.var_dir / "uploads"),
         inspect=inspect,
@@ -145,6 +151,24 @@ def open_house(
         entropy=entropy,
     )
     return House(settings, url, engine, keystore, papers, context)
+
+
+def _top_agencies() -> Mapping[str, TopAgency]:
+    rows = _data("agencies_level1.json")["agencies"]
+    return {each.code: each for each in TypeAdapter(list[TopAgency]).validate_python(rows)}
+
+
+def _calendar(settings: Settings) -> Calendar:
+    """The calendar that ships, with this installation's rule of when to warn. Raises `Misconfigured`."""
+    known = calendars.read(_data("calendar.json"))
+    share, days = settings.warn_share_percent, settings.warn_working_days
+    if share is None and days is None:
+        return known
+    try:
+        warning = EarlyWarning(share, days)
+    except ValueError as error:
+        raise Misconfigured(f"GATEWAY_WARN_SHARE_PERCENT, GATEWAY_WARN_WORKING_DAYS: {error}") from None
+    return replace(known, rules=replace(known.rules, warning=warning))
 
 
 def _notary(settings: Settings, keystore: Keystore, papers: Papers) -> Notary:

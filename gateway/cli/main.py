@@ -12,6 +12,7 @@ from gateway.cli import (
     desk,
     job,
     key,
+    outage,
     portal,
     procedures,
     process,
@@ -42,6 +43,7 @@ COMMANDS: Sequence[Command] = (
     *books.COMMANDS,
     *status.COMMANDS,
     *sync.COMMANDS,
+    *outage.COMMANDS,
     *job.COMMANDS,
     *proof.COMMANDS,
     *retention.COMMANDS,
@@ -63,6 +65,7 @@ NOUNS: Mapping[str, str] = {
     "jobs": "what runs behind",
     "hold": "cases of which nothing is erased",
     "sync": "what the national portal is told of cases",
+    "outage": "outages that stopped cases, certified",
     "alarms": "what a person has to look at",
 }
 """The first word of the commands that have two."""

@@ -37,6 +37,19 @@ class LegalSeries:
 
 
 @dataclass(frozen=True, slots=True)
+class ApologyRule:
+    """What an agency wants said of each case that it did not finish in time (form 04), and by whom.
+
+    The new day comes so many working days after the day that was named, or after the one when the apology is made.
+    """
+
+    working_days: int
+    reason: str
+    name: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Agency:
     """Who collects: identifier, name, and the account (with its bank's BIN) that the money goes to."""
 
@@ -53,6 +66,8 @@ class Agency:
     """How it stands on the official forms; None: by its name."""
     closes_at: time = CLOSES_AT
     """The end of the desk's day in Vietnam: until then a result is due on the day that was named."""
+    apology: ApologyRule | None = None
+    """None: a person of the agency names the new day of each late case."""
 
 
 @dataclass(frozen=True, slots=True)

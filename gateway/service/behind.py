@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from gateway.domain.case import ENDED_WITHOUT_RESULT, CaseState, MoneyState
 from gateway.domain.payment import PaymentState
 from gateway.service import (
+    case_times,
     cases,
     deliveries,
     ended_cases,
@@ -132,6 +133,7 @@ CONSUMERS: Mapping[str, Handler] = {
     "receipts": issue_receipts,
     "cases": follow_cases,
     "retention": retention.note_ends,
+    "case_times": case_times.follow,
     "case_portal": portal_sync.note_moves,
 }
 

@@ -9,6 +9,7 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 from sqlalchemy import Engine
 
+from gateway.domain.agencies import TopAgency
 from gateway.domain.catalogue import Catalogue
 from gateway.domain.errors import Misconfigured
 from gateway.domain.retention import Periods
@@ -76,6 +77,8 @@ class Context:
     """The national portal, which is told of cases; None: it is not."""
     formats: Mapping[str, StatementFormat]
     agencies: Mapping[str, Agency]
+    top_agencies: Mapping[str, TopAgency]
+    """Ministries and provinces by their code, also those that were merged."""
     catalogue: Catalogue
     calendar: Calendar
     files: Files

@@ -1,9 +1,10 @@
 """When a case is due, reckoned again from what happened to it: the time that it waited for the citizen does not count.
 
-`specs/case.md` B3 and B5: the clock stands in states 5 (supplement) and 6 (fee); form 04 names a later day.
+`specs/case.md` B3 and B5: the clock stands in states 5 (supplement) and 6 (fee), and in a certified outage; form 04
+names a later day.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Final
 
@@ -17,6 +18,8 @@ from gateway.store.cases import Case
 from gateway.store.spine import Event
 
 EXTENDED: Final = "case.extended"
+MOVED: Final = "case.due_moved"
+"""A certified outage counts for the case, or does not any more (`taken_back`)."""
 WAITING: Final = {
     CaseState.SUPPLEMENT_REQUIRED: StopKind.SUPPLEMENT,
     CaseState.FEE_DUE: StopKind.FEE,
@@ -30,20 +33,27 @@ def promised(context: Context, case: Case, received_at: datetime) -> Due:
 
 
 def reckoned(
-    context: Context, case: Case, timeline: Iterable[Event], resumed_at: datetime | None = None
+    context: Context,
+    case: Case,
+    timeline: Iterable[Event],
+    resumed_at: datetime | None = None,
+    *,
+    outages: Mapping[int, Stop] | None = None,
 ) -> Due | None:
     """The due date after all that the spine tells of the case; None before its reception.
 
-    `resumed_at` ends a wait whose end is not on the spine yet. While the case waits, the date itself is None.
+    `resumed_at` ends a wait whose end is not on the spine yet. `outages`: these count, and not those of the spine.
+    While the case waits, the date itself is None.
     """
     if case.accepted_at is None:
         return None
     timetable, events = context.calendar.of(case.agency_code), list(timeline)
+    stood = outages_of(events) if outages is None else outages
     return due(
         case.accepted_at,
         term_of(context, case),
         timetable,
-        stops=tuple(_stops(events, resumed_at)),
+        stops=(*_stops(events, resumed_at), *stood.values()),
         extensions=tuple(_extensions(events, timetable)),
     )
 
@@ -52,6 +62,26 @@ def term_of(context: Context, case: Case) -> Term:
     """The time that the procedure gives for what came by the case's channel."""
     known = context.catalogue.version(case.procedure_code, case.procedure_version)
     return known.term(Channel(case.channel))
+
+
+def outages_of(events: Iterable[Event]) -> dict[int, Stop]:
+    """The certified outages that count for a case by its spine, by their number."""
+    found: dict[int, Stop] = {}
+    for event in events:
+        if event.type != MOVED:
+            continue
+        number = int(str(event.data["outage"]))
+        if event.data["taken_back"]:
+            found.pop(number, None)
+        else:
+            from_at, to_at = (datetime.fromisoformat(str(event.data[name])) for name in ("from_at", "to_at"))
+            found[number] = outage(number, from_at, to_at)
+    return found
+
+
+def outage(number: int, from_at: datetime, to_at: datetime) -> Stop:
+    """A certified outage as the clock of a case knows it."""
+    return Stop(StopKind.OUTAGE, from_at, to_at, f"GĐ/{number}")
 
 
 def _stops(events: Iterable[Event], resumed_at: datetime | None) -> Iterator[Stop]:

@@ -1,8 +1,11 @@
 """An agency that cannot keep the day it named: it names a later one, says why, and apologises (form 04)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
+
+from sqlalchemy import Connection
 
 from gateway.domain.case import IN_WORK, CaseState
 from gateway.domain.errors import Forbidden, Malformed
@@ -16,6 +19,15 @@ from gateway.store import cases as store
 
 LONGEST = timedelta(days=366)
 """Beyond the day that was named before: further off it is a mistyped year."""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The day that is named now, why, and the official who says so."""
+
+    new_due_on: date
+    reason: str
+    official: Signatory
 
 
 def extend(
@@ -39,26 +51,40 @@ def extend(
             same_or_conflict(before, print_)
             return case
         access.check_decides(connection, caller, case)
-        if CaseState(case.state) not in IN_WORK or case.due_on is None:
-            raise Forbidden("only a case that its agency has in work has a day that can be moved")
-        _check(context, case, case.due_on, new_due_on, now)
-        store.change(connection, case_code, [case.state], {"due_on": new_due_on})
-        data = {
-            "reason": wanted["reason"],
-            "was_due_on": case.due_on.isoformat(),
-            "due_on": new_due_on.isoformat(),
-        }
-        event_id = case_moves.append(
-            connection, case, caller, "case.extended", now, to_state=case.state, data=data
-        )
-        changed = store.find(connection, case_code)
-        assert changed is not None
-        said = Said(
-            reason=wanted["reason"],
-            was_due_on=case.due_on,
-            official=Signatory(**wanted.get("official") or {}),
-        )
-        paper_facts.plan(context, connection, changed, Cause(event_id, paper_facts.APOLOGY, now, said))
+        later = Later(new_due_on, wanted["reason"], Signatory(**wanted.get("official") or {}))
+        return name_later_day(context, connection, case, caller, later, now)
+
+
+def name_later_day(
+    context: Context,
+    connection: Connection,
+    case: store.Case,
+    caller: Caller,
+    later: Later,
+    now: datetime,
+    *,
+    actor: str | None = None,
+) -> store.Case:
+    """Move the day of a case that the caller holds locked, and put the apology down; the case as it is then.
+
+    `actor`: who does it where that is not the portal. Raises `Forbidden` and `Malformed`, as `extend`.
+    """
+    if CaseState(case.state) not in IN_WORK or case.due_on is None:
+        raise Forbidden("only a case that its agency has in work has a day that can be moved")
+    _check(context, case, case.due_on, later.new_due_on, now)
+    store.change(connection, case.case_code, [case.state], {"due_on": later.new_due_on})
+    data = {
+        "reason": later.reason,
+        "was_due_on": case.due_on.isoformat(),
+        "due_on": later.new_due_on.isoformat(),
+    }
+    event_id = case_moves.append(
+        connection, case, caller, "case.extended", now, to_state=case.state, data=data, actor=actor
+    )
+    changed = store.find(connection, case.case_code)
+    assert changed is not None
+    said = Said(reason=later.reason, was_due_on=case.due_on, official=later.official)
+    paper_facts.plan(context, connection, changed, Cause(event_id, paper_facts.APOLOGY, now, said))
     return changed
 
 

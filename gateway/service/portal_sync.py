@@ -52,6 +52,7 @@ IN_FLIGHT = timedelta(minutes=2)
 OTHER_FACTS = frozenset(
     {
         "case.extended",
+        "case.due_moved",
         "case.fees_changed",
         "case.step_acknowledged",
         "case.step_returned",

@@ -20,7 +20,9 @@ from gateway.domain.machine import allowed, terminal
 from gateway.domain.payment import PaymentEvent, PaymentState
 from gateway.domain.published import PUBLISHED
 from gateway.domain.refund import RefundState
+from gateway.domain.workdays import day_of
 from gateway.service import due_dates, payments
+from gateway.service.agency_names import called
 from gateway.service.cases import VIETNAM
 from gateway.service.context import Context
 from gateway.store.case_papers import CasePaper
@@ -157,6 +159,7 @@ def case(context: Context, shown: Case, parts: Parts) -> dict[str, Any]:
     if shown.submitted_at is not None:
         links["papers"] = f"{base}/papers"
     code, words = NATIONAL.get(state, (None, None))
+    agency = called(context, shown.agency_code, day_of(context.clock()))
     return {
         "case_code": shown.case_code,
         "reference": shown.reference,
@@ -167,6 +170,8 @@ def case(context: Context, shown: Case, parts: Parts) -> dict[str, Any]:
         "channel": shown.channel,
         "pay": shown.pay,
         "keeps_documents": shown.keeps_documents,
+        "agency_name": None if agency is None else agency.name,
+        "agency_now_within": None if agency is None else agency.now_within,
         "state": state.value,
         "finished": state in terminal(case_rules.TABLE),
         "national_state": None if code is None else {"code": code, "name": words},
@@ -227,14 +232,25 @@ def case_paper(context: Context, shown: CasePaper) -> dict[str, Any]:
     }
 
 
+_MOVED: Mapping[str, str] = {
+    due_dates.EXTENDED: "gia hạn",
+    due_dates.MOVED: "tính lại do gián đoạn dịch vụ",
+}
+"""What named another day, and how it is said."""
+_UNDONE = "tính lại vì xác nhận gián đoạn đã được rút"
+
+
 def _due_reason(context: Context, shown: Case, timeline: Sequence[Event]) -> str | None:
     if shown.accepted_at is None:
         return None
-    moved = next((event.data for event in reversed(timeline) if event.type == "case.extended"), None)
+    moved = next(
+        (each for each in reversed(timeline) if each.type in _MOVED and each.data["was_due_on"]), None
+    )
     if moved is not None:
-        was = date.fromisoformat(str(moved["was_due_on"])).strftime("%d/%m/%Y")
-        why = moved.get("reason")  # it goes with the person
-        return f"gia hạn, ngày hẹn trước là {was}" + (f": {why}" if why else "")
+        was = date.fromisoformat(str(moved.data["was_due_on"])).strftime("%d/%m/%Y")
+        how = _UNDONE if moved.data.get("taken_back") else _MOVED[moved.type]
+        why = moved.data.get("reason")  # it goes with the person
+        return f"{how}, ngày hẹn trước là {was}" + (f": {why}" if why else "")
     day = shown.accepted_at.astimezone(VIETNAM).strftime("%d/%m/%Y")
     return f"{term_vi(due_dates.term_of(context, shown))} kể từ ngày tiếp nhận {day}"
 

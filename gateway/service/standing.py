@@ -7,6 +7,7 @@ from gateway.domain.case import ENDED_WITHOUT_RESULT, CaseState
 from gateway.domain.money import format_vnd
 from gateway.domain.procedure import PayWhen
 from gateway.service import open_steps
+from gateway.service.agency_names import called
 from gateway.service.case_moves import VIETNAM
 from gateway.service.context import Context
 from gateway.store import cases as store
@@ -19,25 +20,22 @@ WITH_AGENCY = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The agency that has the case, since which day, and until which by the step's own term, in Việt Nam."""
+    """The agency that has a case of another one, since which day, and until which by the step's own term."""
 
     name: str
     since_on: date | None
     until_on: date | None
 
 
-def holder(context: Context, case: store.Case) -> Holder | None:
-    """Who has a case that somebody works on; None where nobody does."""
-    if CaseState(case.state) not in WITH_AGENCY:
+def holder(context: Context, case: store.Case, on: date) -> Holder | None:
+    """Which other agency has a case that was handed over to it; None where its own has it, or nobody works on it."""
+    if CaseState(case.state) not in WITH_AGENCY or case.handler == case.agency_code:
         return None
-    agency = context.agencies.get(case.handler)
-    name = case.handler if agency is None else agency.name
-    since, until = case.accepted_at or case.submitted_at, None
-    if case.handled_by is not None:
-        with context.engine.connect() as connection:
-            _, held = open_steps.of(connection, case.case_code)
-        since, until = (None, None) if held is None else (held.acknowledged_at, held.due_at)
-    return Holder(name, _day(since), _day(until))
+    known = called(context, case.handler, on)
+    with context.engine.connect() as connection:
+        _, held = open_steps.of(connection, case.case_code)
+    since, until = (None, None) if held is None else (held.acknowledged_at, held.due_at)
+    return Holder(case.handler if known is None else known.vi, _day(since), _day(until))
 
 
 def costs(context: Context, case: store.Case) -> tuple[str, str]:

@@ -55,6 +55,12 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Dữ liệu cá nhân của hồ sơ đã được xóa vì hết thời hạn lưu giữ",
         "The personal data of the case was erased: the time for which it is kept is over",
     ),
+    "case.due_moved": (
+        "Ngày hẹn trả kết quả được tính lại do gián đoạn dịch vụ",
+        "The day for the result was reckoned again because of an outage",
+    ),
+    "case.due_soon": ("Sắp đến ngày hẹn trả kết quả", "The day for the result is near"),
+    "case.overdue": ("Đã quá ngày hẹn trả kết quả", "The day for the result has passed"),
     "payment.repriced": ("Số tiền cần nộp đã thay đổi", "The sum to pay has changed"),
     "case.withdrawn": ("Đã rút hồ sơ", "The case was withdrawn"),
     "case.stopped": ("Dừng xử lý hồ sơ", "The case was stopped"),

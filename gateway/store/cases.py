@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gateway.store.tables import case_document_versions, case_documents, case_transitions, cases
@@ -82,6 +82,30 @@ def find(
     """The case of that code, if it is the portal's (None: whoever's); locked until the transaction ends."""
     query = select(*_COLUMNS).where(cases.c.case_code == case_code)
     return _first(connection, query, portal_id, lock=lock)
+
+
+def find_many(connection: Connection, case_codes: Sequence[str], *, lock: bool = False) -> Sequence[Case]:
+    """Those of these cases that there are, by code; locked in this order until the transaction ends."""
+    query = select(*_COLUMNS).where(cases.c.case_code.in_(case_codes)).order_by(cases.c.case_code)
+    rows = connection.execute(query.with_for_update() if lock else query).mappings()
+    return [Case(**row) for row in rows]
+
+
+def open_between(
+    connection: Connection, begins: datetime, ends: datetime, after: str, limit: int
+) -> Sequence[tuple[str, str]]:
+    """Code and agency of cases taken in before `ends` that had no result by `begins`; those behind `after`, by code."""
+    query = (
+        select(cases.c.case_code, cases.c.agency_code)
+        .where(
+            cases.c.case_code > after,
+            cases.c.accepted_at < ends,
+            or_(cases.c.finished_at.is_(None), cases.c.finished_at > begins),
+        )
+        .order_by(cases.c.case_code)
+        .limit(limit)
+    )
+    return [(row.case_code, row.agency_code) for row in connection.execute(query)]
 
 
 def find_by_reference(connection: Connection, portal_id: str, reference: str) -> Case | None:

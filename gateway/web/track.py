@@ -12,7 +12,9 @@ from werkzeug.wrappers import Response
 
 from gateway.domain.case import NATIONAL, CaseState
 from gateway.domain.errors import NotFound
+from gateway.domain.workdays import day_of
 from gateway.service import standing, tracking
+from gateway.service.agency_names import called
 from gateway.service.cases import VIETNAM
 from gateway.store import cases as store
 from gateway.web.context import forms_only, web
@@ -118,11 +120,12 @@ def _timeline(case: store.Case, *, by_link: bool, problem: str | None = None) ->
         "track.html",
         case=case,
         procedure=shared.catalogue.version(case.procedure_code, case.procedure_version),
+        agency=called(shared, case.agency_code, day_of(shared.clock())),
         state_words=NATIONAL[state][1] if state in NATIONAL else "Bản nháp, chưa nộp",
         steps=[(step.at.astimezone(VIETNAM), step.vi, step.en) for step in tracking.steps(shared, case)],
         next_step=tracking.next_step(state),
         costs=standing.costs(shared, case),
-        holder=standing.holder(shared, case),
+        holder=standing.holder(shared, case, day_of(shared.clock())),
         papers=[(each, each.at.astimezone(VIETNAM)) for each in tracking.papers(shared, case)],
         base=f"/track/{case.track_token}" if by_link else None,
         problem=problem,

@@ -34,6 +34,40 @@ def test_the_link_shows_the_same(world: World, code: str) -> None:
         assert personal not in page
 
 
+def test_the_agency_is_named_with_the_province_that_it_lies_in_today(world: World, code: str) -> None:
+    """Hòa Bình (H28) is a part of Phú Thọ since 01/07/2025; Đắk Lắk (H15) took Phú Yên in and stands."""
+    page = shown(world.form("/track", f"case_code={code}&phone={DIGITS}"), 200)
+    assert "Cơ quan giải quyết" in page
+    assert "Trung tâm H28, nay thuộc Tỉnh Phú Thọ" in page
+    case = world.ask("GET", f"/v1/cases/{code}").json
+    assert ("Trung tâm H28", "Tỉnh Phú Thọ") == (case["agency_name"], case["agency_now_within"])
+    other = world.submitted(who="other")
+    assert ("Trung tâm H15", None) == (other["agency_name"], other["agency_now_within"])
+
+
+@pytest.mark.parametrize(
+    ("agency", "expected"),
+    [
+        ("000.00.00.H28", ("Trung tâm H28", "Tỉnh Phú Thọ")),
+        ("H30", ("Tỉnh Hậu Giang", "Thành phố Cần Thơ")),
+        ("H44", ("Tỉnh Phú Thọ", None)),
+        ("H30.15", (None, None)),
+        ("H99", (None, None)),
+    ],
+)
+def test_nothing_is_said_of_an_agency_that_nobody_knows(
+    world: World, code: str, agency: str, expected: tuple[str | None, str | None]
+) -> None:
+    there = f"WHERE case_code = '{code}'"
+    with world.altered(
+        f"UPDATE cases SET agency_code = '{agency}' {there}", f"UPDATE cases SET agency_code = 'H28' {there}"
+    ):
+        case = world.ask("GET", f"/v1/cases/{code}").json
+        page = shown(world.form("/track", f"case_code={code}&phone={DIGITS}"), 200)
+    assert expected == (case["agency_name"], case["agency_now_within"])
+    assert ("Cơ quan giải quyết" in page) == (expected[0] is not None)
+
+
 @pytest.mark.parametrize(
     "fields",
     [

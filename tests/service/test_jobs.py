@@ -104,7 +104,7 @@ def test_every_job_that_is_put_down_by_name_is_known_by_that_name(world: World) 
     known = {"expire_payment", "query_attempt", "issue_receipt", "send_webhook", "order_parcel"}
     known |= {"send_refund", "query_refund", "ask_once_more"}
     known |= {"complete_paper", "issue_paper", "follow_refund", "issue_legal_receipt", "scan_document"}
-    known |= {"forget_due"}
+    known |= {"forget_due", "follow_outage"}
     assert known == {name for name in app.tasks if not name.startswith(("builtin:", "procrastinate."))}
 
 

@@ -9,6 +9,7 @@ import pytest
 from gateway import partners
 from gateway.domain.errors import Misconfigured
 from gateway.domain.form_parts import Office
+from gateway.ports import ApologyRule
 
 ROW = {
     "code": "H28",
@@ -61,3 +62,32 @@ def test_an_agency_without_an_office_stands_there_by_its_name(tmp_path: Path) ->
 def test_an_office_that_cannot_be_is_refused(tmp_path: Path, office: object) -> None:
     with pytest.raises(Misconfigured, match="agencies file"):
         partners.agencies(write(tmp_path, office=office))
+
+
+APOLOGY = {
+    "working_days": 3,
+    "reason": "Khối lượng hồ sơ lớn",
+    "name": "Nguyễn Văn An",
+    "title": "Phó giám đốc",
+}
+
+
+def test_an_agency_may_give_a_rule_for_its_apologies(tmp_path: Path) -> None:
+    assert ApologyRule(**APOLOGY) == partners.agencies(write(tmp_path, apology=APOLOGY))["H28"].apology
+    assert partners.agencies(write(tmp_path))["H28"].apology is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"working_days": 0},
+        {"working_days": 31},
+        {"working_days": True},
+        {"reason": " "},
+        {"name": 5},
+        {"by": "An"},
+    ],
+)
+def test_an_apology_that_cannot_be_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    with pytest.raises(Misconfigured, match="agencies file"):
+        partners.agencies(write(tmp_path, apology={**APOLOGY, **change}))

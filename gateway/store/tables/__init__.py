@@ -24,6 +24,7 @@ from gateway.store.tables.payments import attempts, obligations, payments, recei
 from gateway.store.tables.portal_sync import portal_sync
 from gateway.store.tables.providers import provider_health
 from gateway.store.tables.retention import doomed_files, holds, retention
+from gateway.store.tables.times import case_times, certified_outages
 from gateway.store.tables.uploads import uploads
 from gateway.store.tables.webhooks import webhook_attempts, webhook_endpoints, webhook_messages
 
@@ -36,8 +37,10 @@ __all__ = [
     "case_documents",
     "case_papers",
     "case_steps",
+    "case_times",
     "case_transitions",
     "cases",
+    "certified_outages",
     "checkpoints",
     "cursors",
     "day_closes",

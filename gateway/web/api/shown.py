@@ -33,6 +33,8 @@ class HandOverOut(Shown):
 
 
 class CaseOut(Shown):
+    """`agency_now_within`: what the agency's province or ministry has become a part of since; null: it stands."""
+
     case_code: str
     reference: str
     agency_code: str
@@ -41,6 +43,8 @@ class CaseOut(Shown):
     channel: str
     pay: Literal["before", "with", "after", "at_agency"]
     keeps_documents: bool
+    agency_name: str | None
+    agency_now_within: str | None
     state: str
     finished: bool
     money_state: str
