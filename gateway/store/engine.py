@@ -1,8 +1,9 @@
 """Connections to PostgreSQL: SQLAlchemy for the use cases, a bare psycopg pool for the two hot paths."""
 
+from select import POLLIN, poll
 from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, OperationalError
 from psycopg_pool import ConnectionPool
 from sqlalchemy import Engine, create_engine, make_url
 
@@ -33,5 +34,15 @@ def make_pool(database_url: str, size: int = POOL_SIZE) -> Pool:
         max_size=size,
         timeout=WAIT_FOR_CONNECTION_S,
         kwargs={"autocommit": True, "options": SEARCH_PATH, "prepare_threshold": 1},
+        check=_refuse_gone,
         open=True,
     )
+
+
+def _refuse_gone(connection: Connection[tuple[Any, ...]]) -> None:
+    """Raises `OperationalError` for a connection that the server has taken its leave from; costs no round trip."""
+    asked = poll()
+    asked.register(connection.fileno(), POLLIN)
+    if asked.poll(0):
+        connection.close()  # else the pool would offer it again
+        raise OperationalError("the server has spoken though nobody asked: the connection is of no use")

@@ -5,21 +5,24 @@ from dataclasses import replace
 
 import pytest
 from service_world import NOW, World
+from sqlalchemy import text
 
 from bench.pgbench import Statement, listening
 from gateway.domain.errors import ReferenceConflict
 from gateway.service import cases, filing
 from gateway.service.context import Context
+from gateway.store.engine import make_pool
 
 pytestmark = pytest.mark.service
 
 
+def address(world: World) -> str:
+    return world.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 @pytest.fixture
 def heard(world: World) -> Iterator[tuple[Context, list[Statement]]]:
-    with listening(world.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)) as (
-        pool,
-        statements,
-    ):
+    with listening(address(world)) as (pool, statements):
         yield replace(world.context, pool=pool), statements
 
 
@@ -51,3 +54,14 @@ def test_a_code_that_another_case_has_is_a_conflict_and_takes_no_number(world: W
             cases.register(world.context, world.caller, world.case_wanted(case_code=code), NOW)
         with pytest.raises(ReferenceConflict):  # the next number is the one that a portal gave itself
             cases.register(world.context, world.caller, world.case_wanted(), NOW)
+
+
+def test_a_connection_that_the_server_has_closed_fails_nobody(world: World) -> None:
+    with make_pool(address(world), size=1) as pool, world.engine.connect() as other:
+        with pool.connection() as connection:
+            process = connection.info.backend_pid
+        assert other.execute(
+            text("SELECT pg_terminate_backend(:process, 5000)"), {"process": process}
+        ).scalar()
+        with pool.connection() as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
