@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from bench import callback, create, footprint, growth, receipts, signing, upload
+from bench import callback, cases, create, footprint, growth, receipts, signing, upload
 
 ROWS = 200_000
 SHORT: Mapping[str, Callable[[], int]] = {
@@ -25,10 +25,13 @@ def main(arguments: Sequence[str]) -> int:
         "names",
         nargs="*",
         metavar="NAME",
-        help=f"{', '.join(SHORT)}; upload, which takes 6 GB of the temporary folder; or growth, which is long",
+        help=f"{', '.join(SHORT)}; upload, which takes 6 GB of the temporary folder; growth or cases, which are long",
     )
     parser.add_argument(
-        "--rows", type=int, default=ROWS, help="growth: stored payments of the largest database"
+        "--rows",
+        type=int,
+        default=ROWS,
+        help="growth, cases: stored payments or cases of the largest database",
     )
     parser.add_argument(
         "--mb", type=int, default=upload.SIZE_BYTES // upload.MB, help="upload: megabytes of the drawing"
@@ -36,6 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     benches: dict[str, Callable[[], int]] = {
         **SHORT,
+        "cases": partial(cases.main, given.rows),
         "growth": partial(growth.main, given.rows),
         "upload": partial(upload.main, given.mb * upload.MB),
     }

@@ -5,9 +5,6 @@ and threads that are shipped takes real IPNs, verifies them and calls `record_re
 with prepared statements and no Python. Both write the same rows and wait for the same flush to disk.
 """
 
-import re
-import subprocess
-import tempfile
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +12,7 @@ from math import inf
 
 from sqlalchemy import Engine, text
 
-from bench import ground, load, report
+from bench import ground, load, pgbench, report
 from bench.ground import AMOUNT_VND, DURABLE, SECRET, TMN_CODE, Ground
 from gateway.store.reports import FROM_STATES
 from gateway.wiring import now
@@ -137,24 +134,7 @@ def _pgbench(here: Ground, seconds: float, connections: int) -> float:
         f"{AMOUNT_VND}, 'VND', n.at::text, '00/00', now(), now(), {', '.join(states)}, false)\n"
         "FROM n JOIN bench_codes b ON b.at = n.at;\n"
     )
-    with tempfile.NamedTemporaryFile("w", suffix=".sql", encoding="utf-8") as file:
-        file.write(script)
-        file.flush()
-        done = subprocess.run(
-            [
-                str(here.server.bin_path / "pgbench"),
-                *("--no-vacuum", "--protocol", "prepared", "--jobs", "2", "--file", file.name),
-                *("--client", str(connections), "--time", str(int(seconds)), here.url),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode != 0:
-        raise SystemExit(f"pgbench failed: {done.stderr[-500:]}")
-    found = re.search(r"^tps = ([0-9.]+)", done.stdout, re.MULTILINE)
-    assert found is not None, done.stdout
-    return float(found.group(1))
+    return pgbench.run(here, script, seconds=seconds, connections=connections)
 
 
 def _tell_pgbench(engine: Engine, codes: list[tuple[int, str]]) -> None:

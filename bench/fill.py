@@ -1,12 +1,11 @@
-"""Payments of a year, paid and done, in any number: cases, payments, tries, events, ledger and inbox in proportion.
+"""Payments or cases of a year, in any number, with all that belongs to them in proportion.
 
 Each payment has its case, one try, the events of its order and its success, two ledger rows, and the provider's
-callback in the inbox. Every key and index entry is as long as a real one; texts that no index holds are shorter, so
-that ten million fit on a disk. Rows are written in the order of their times with indexes and constraints away, which
-are then built and checked as they were.
+callback in the inbox; what a case has is told in `fill_cases`. Every key and index entry is as long as a real one;
+texts that no index holds are shorter, so that ten million fit on a disk. Rows are written in the order of their times
+with indexes and constraints away, which are then built and checked as they were.
 """
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -15,10 +14,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, text
 
-from bench.ground import AGENCY, AMOUNT_VND, FEES
+from bench.ground import AGENCY, AMOUNT_VND, FEES, json_text
 from bench.report import step
 
-TABLES = ("cases", "payments", "attempts", "events", "ledger", "inbox")
 SECONDS_APART = 3
 """Ten million payments are then nearly a year of them."""
 SLICE = 500_000
@@ -83,9 +81,17 @@ SELECT n, $at, 'vnpay', 'GET', '/callbacks/vnpay', CAST(:query AS bytea), '{"use
        'ok', $order
 FROM $n""",
 }
-_NUMBERED = {"events": 2, "ledger": 2, "inbox": 1}
-"""The tables whose ids are counted, and how many rows of each a payment has."""
-assert tuple(_FILL) == TABLES
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """What is written: a statement for each table in their order; of tables with counted ids, the rows of a thing."""
+
+    statements: Mapping[str, str]
+    numbered: Mapping[str, int]
+
+
+PAYMENTS = Filling(_FILL, {"events": 2, "ledger": 2, "inbox": 1})
 
 _CONSTRAINTS = """
 SELECT c.conrelid::regclass::text AS of, quote_ident(c.conname) AS name, pg_get_constraintdef(c.oid) AS definition
@@ -123,25 +129,30 @@ def fill(engine: Engine, portal_id: str, rows: int, until: datetime) -> None:
         "portal": portal_id,
         "agency": AGENCY,
         "amount": AMOUNT_VND,
-        "fees": _json(FEES),
+        "fees": json_text(FEES),
         "sealed": os.urandom(60),
         "address": "https://pay.example.vn/" + "v" * 40,
         "query": b"q" * 150,
-        "rows": rows,
-        "apart": f"{SECONDS_APART} s",
-        "until": until,
     }
+    write(engine, PAYMENTS, values, rows=rows, until=until)
+
+
+def write(
+    engine: Engine, filling: Filling, values: Mapping[str, object], *, rows: int, until: datetime
+) -> None:
+    """`rows` things, the last at `until`, by what their statements are given; analysed and vacuumed after."""
+    values = {**values, "rows": rows, "apart": f"{SECONDS_APART} s", "until": until}
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for name, value in _WHILE_FILLING.items():
             connection.execute(text(f"ALTER SYSTEM SET {name} = '{value}'"))
         connection.execute(text("SELECT pg_reload_conf()"))
         for setting in _SESSION:
             connection.execute(text(f"SET {setting}"))
-        away = _away(connection)
+        away = _away(connection, list(filling.statements))
         try:
             for statement in away.drop:
                 connection.execute(text(statement))
-            _write(connection, values, rows)
+            _write(connection, filling, values, rows)
             for statement in away.build:
                 connection.execute(text(statement))
                 step(statement[:90])
@@ -161,12 +172,8 @@ def size_gb(engine: Engine) -> float:
         return int(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one()) / 1e9
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _away(connection: Connection) -> _Away:
-    tables = {"tables": list(TABLES)}
+def _away(connection: Connection, names: Sequence[str]) -> _Away:
+    tables = {"tables": names}
     constraints = connection.execute(text(_CONSTRAINTS), tables).all()
     indexes = connection.execute(text(_INDEXES), tables).all()
     return _Away(
@@ -182,23 +189,24 @@ def _away(connection: Connection) -> _Away:
     )
 
 
-def _write(connection: Connection, values: Mapping[str, object], rows: int) -> None:
-    for table in TABLES:
-        statement = _statement(table)
+def _write(connection: Connection, filling: Filling, values: Mapping[str, object], rows: int) -> None:
+    for table in filling.statements:
+        statement = statement_of(filling, table)
         # the ledger's sums are checked for every statement: slices keep what it looks at in memory
         for first in range(1, rows + 1, SLICE):
             given = {**values, "first": first, "last": min(rows, first + SLICE - 1)}
             connection.execute(
                 text(statement), {name: value for name, value in given.items() if f":{name}" in statement}
             )
-        if table in _NUMBERED:
-            numbered = {"table": table, "last": rows * _NUMBERED[table]}
+        if table in filling.numbered:
+            numbered = {"table": table, "last": rows * filling.numbered[table]}
             connection.execute(text("SELECT setval(pg_get_serial_sequence(:table, 'id'), :last)"), numbered)
-        step(f"{table}: filled for {rows} payments")
+        step(f"{table}: filled, {rows} things")
 
 
-def _statement(table: str) -> str:
-    statement = _FILL[table]
+def statement_of(filling: Filling, table: str) -> str:
+    """The statement that fills a table, with every word put in."""
+    statement = filling.statements[table]
     for word, meaning in _WORDS.items():
         statement = re.sub(re.escape(word) + r"\b", meaning, statement)
     return statement

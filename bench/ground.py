@@ -128,7 +128,7 @@ def opened(ground: Ground, folder: Path) -> Iterator[Ground]:
 
 def started(ground: Ground, folder: Path, provider_port: int) -> "subprocess.Popen[bytes]":
     """The gateway as a process that answers, in a session of its own."""
-    environment = {**environ, **_settings(ground, folder, provider_port)}
+    environment = {**environ, **settings_of(ground, folder, provider_port)}
     with (folder / "serve.log").open("ab") as log:
         gateway = subprocess.Popen(
             [sys.executable, "-m", "gateway", "serve"],
@@ -149,7 +149,7 @@ def started(ground: Ground, folder: Path, provider_port: int) -> "subprocess.Pop
 @contextmanager
 def working(ground: Ground, folder: Path) -> Iterator[None]:
     """With a worker of the gateway beside it."""
-    environment = {**environ, **_settings(ground, folder, provider_port=9)}
+    environment = {**environ, **settings_of(ground, folder, provider_port=9)}
     with (folder / "work.log").open("ab") as log:
         worker = subprocess.Popen(
             [sys.executable, "-m", "gateway", "work"], stdout=log, stderr=log, env=environment
@@ -215,7 +215,7 @@ def _fresh_codes() -> Iterator[str]:
             yield code
 
 
-def _settings(ground: Ground, folder: Path, provider_port: int) -> Mapping[str, str]:
+def settings_of(ground: Ground, folder: Path, provider_port: int) -> Mapping[str, str]:
     agencies = folder / "agencies.json"
     agency = {
         "code": AGENCY,
@@ -256,8 +256,14 @@ def _procedure() -> str:
     known["code"] = PROCEDURE
     for version in known["versions"]:
         first = version["fees"][0]
-        version["fees"].append({**first, "kind": "le_phi", "code": "LP1", "name": FEES[0]["name"], "reductions": []})
+        version["fees"].append(
+            {**first, "kind": "le_phi", "code": "LP1", "name": FEES[0]["name"], "reductions": []}
+        )
     return json.dumps(known, ensure_ascii=False)
+
+
+def json_text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _free_port() -> int:

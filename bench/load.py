@@ -9,6 +9,7 @@ import selectors
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from math import inf
 
@@ -69,7 +70,10 @@ def run(
     """
     load = Load()
     lines = [_Line(socket.create_connection(("127.0.0.1", port))) for _ in range(connections)]
-    with selectors.DefaultSelector() as selector:
+    with ExitStack() as stack:
+        selector = stack.enter_context(selectors.DefaultSelector())
+        for line in lines:
+            stack.enter_context(line.socket)
         began = time.perf_counter()
         for line in lines:
             line.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -95,8 +99,6 @@ def run(
                     continue
                 _send(line, requests)
         load.seconds = time.perf_counter() - began
-    for line in lines:
-        line.socket.close()
     return load
 
 

@@ -1,8 +1,11 @@
 """What the benches reckon with: wrong answers are not counted, percentiles are values that were measured."""
 
+import socket
+import threading
+
 import pytest
 
-from bench import fill, load, provider, report
+from bench import fill, fill_cases, load, provider, report
 
 HEAD = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n"
 
@@ -32,6 +35,38 @@ def test_the_provider_waits_for_the_whole_request() -> None:
     assert [False, False, True] == [provider._whole(request[:at]) for at in (10, -1, len(request))]
 
 
-@pytest.mark.parametrize("table", fill.TABLES)
-def test_every_word_of_a_filling_statement_has_its_meaning(table: str) -> None:
-    assert "$" not in fill._statement(table)
+@pytest.mark.parametrize("filling", [fill.PAYMENTS, fill_cases.CASES])
+def test_every_word_of_a_filling_statement_has_its_meaning(filling: fill.Filling) -> None:
+    assert [] == [table for table in filling.statements if "$" in fill.statement_of(filling, table)]
+
+
+class _Echo(threading.Thread):
+    """A server that answers each request on a connection with the number that it is there."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.came: list[list[bytes]] = []
+
+    def run(self) -> None:
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            with connection:
+                self.came.append([])
+                while request := connection.recv(100):
+                    self.came[-1].append(request)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d" % len(self.came[-1]))
+
+
+def test_requests_of_a_row_go_over_one_connection_in_their_order() -> None:
+    server = _Echo()
+    server.start()
+    port = server.listener.getsockname()[1]
+    made = load.run(port, [b"a1", b"a2", b"b1", b"b2"], connections=1, wanted=[(200, b""), (200, b"")])
+    assert ([[b"a1", b"a2", b"b1", b"b2"]], [b"1", b"2", b"3", b"4"]) == (server.came, made.bodies)
+    with pytest.raises(load.WrongAnswer):
+        load.run(port, [b"a1", b"a2"], connections=1, wanted=[(200, b""), (201, b"")])
+    server.listener.close()
