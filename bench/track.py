@@ -18,6 +18,7 @@ from sqlalchemy import Engine, event, text
 from bench import fill, ground, load, report
 from bench.fill_cases import DIGITS
 from bench.ground import Ground
+from gateway.domain.workdays import day_of
 from gateway.service import standing, tracking
 from gateway.wiring import House, now
 
@@ -66,8 +67,9 @@ def _ask(size: Size, codes: Sequence[str]) -> None:
             took.clear()
             case = tracking.look_up(context, code, DIGITS, None, now()).case
             assert case is not None
-            for part in (tracking.steps, standing.costs, standing.holder, tracking.papers):
+            for part in (tracking.steps, standing.costs, tracking.papers):
                 part(context, case)
+            standing.holder(context, case, day_of(now()))
             asked = took.copy()
             took.clear()
             with context.engine.connect() as connection:
