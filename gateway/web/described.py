@@ -67,6 +67,14 @@ QUERIES: Mapping[str, tuple[dict[str, Any], ...]] = {
         _asked("after", "`next_cursor` of the page before.", pattern="^[0-9]{1,18}-[0-9]{1,18}$"),
         _LIMIT,
     ),
+    "/v1/figures": (
+        {
+            **_asked("month", "The month, up to now where it is not over.", pattern="^[0-9]{4}-[0-9]{2}$"),
+            "required": True,
+        },
+        _asked("agency", "Of this agency and those under it; yours where none is named."),
+        _asked("field", "Of the procedures of this field, by its name or code."),
+    ),
     "/v1/procedures": (
         _asked("level", "Of this level, 1 to 4."),
         _asked("q", "With this in their code or name."),
@@ -111,6 +119,7 @@ MORE: Mapping[tuple[str, str], tuple[int, ...]] = {
     ("post", "/v1/payments/{payment_id}/refunds"): (409, 412),
     ("post", "/v1/deliveries"): (404, 409),
     ("get", "/v1/events"): (422,),
+    ("get", "/v1/figures"): (404, 422),
     ("post", "/v1/events/{event_id}/resend"): (422,),
     ("post", "/v1/webhook_endpoints"): (503,),
 }
