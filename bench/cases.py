@@ -22,8 +22,8 @@ from bench.fill_cases import APPLICANT
 from bench.ground import AGENCY, KEYID, PROCEDURE, Ground
 from gateway.config import Settings
 from gateway.ports import InboundMessage
-from gateway.service import cases
-from gateway.service.cases import Caller
+from gateway.service import filing
+from gateway.service.access import Caller
 from gateway.store import inbox, portals
 from gateway.wiring import House, now, open_house
 from signing.http_messages import sign_request
@@ -271,7 +271,5 @@ def _file_here(house: House, code: str) -> None:
             signature = {"signature-input": "s" * 180, "signature": "s" * 100, "content-digest": "d" * 60}
             message = InboundMessage("POST", path, b"", signature, body)
             inbox.record_signed(connection, message, by=by, nonce=f"{code}{path}", now=at, about=code)
-    cases.register(context, caller, told, at)
-    cases.find_whole(context, caller, code)
-    cases.submit(context, caller, code, at)
-    cases.find_whole(context, caller, code)
+    filing.register(context, caller, told, at)
+    filing.submit(context, caller, code, at)

@@ -10,7 +10,6 @@ from functools import cache
 from typing import Any
 
 from psycopg import Connection
-from psycopg.errors import UniqueViolation
 from psycopg.rows import dict_row
 from psycopg.types.json import Json, Jsonb
 
@@ -18,10 +17,6 @@ from gateway.store.cases import MONEY, Case, CaseMoney, Document
 from gateway.store.spine import LARGEST_BATCH, Change, Event
 
 Bare = Connection[tuple[Any, ...]]
-
-
-class Taken(Exception):  # noqa: N818 - named for what happened
-    """Another case has this code or this reference; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +73,10 @@ def find(connection: Bare, case_code: str, *, lock: bool = False) -> Whole | Non
     if row is None:
         return None
     return Whole(
-        case=Case(**{name: row[name] for name in Case.__slots__}),
+        case=_case(row),
         applicant_sealed=row["applicant_sealed"],
         answers_sealed=row["answers_sealed"],
-        documents=[Document(**_timed(each, ("stored_at",))) for each in row["documents"]],
+        documents=_documents(row),
         money=CaseMoney(row["paid_vnd"], row["owed_vnd"], row["owed_back_vnd"]),
         timeline=[Event(**_timed(each, _TIMES)) for each in row["timeline"]],
         has_delivery=row["has_delivery"],
@@ -96,25 +91,27 @@ def find_by_reference(connection: Bare, portal_id: str, reference: str) -> Case 
 
 def add(
     connection: Bare, values: Mapping[str, object], documents: Sequence[Mapping[str, Any]], change: Change
-) -> Case:
-    """Insert a case with its documents and its first event. Raises `Taken`."""
-    given = {
-        **_of_change(change),
-        **values,
-        "fees": Jsonb(values["fees"]),
-        "documents": Json(list(documents)),
-    }
+) -> Whole | None:
+    """Insert a case with its documents and its first event; None where its code or its reference is taken."""
+    fees: Any = values["fees"]
+    given = {**_of_change(change), **values, "fees": Jsonb(fees), "documents": Json(list(documents))}
     with connection.cursor(row_factory=dict_row) as cursor:
-        try:
-            row = cursor.execute(_add(tuple(values)), given).fetchone()
-        except UniqueViolation:
-            raise Taken from None
-    assert row is not None
-    return Case(**row)
+        row = cursor.execute(_add(tuple(values)), given).fetchone()
+    if row is None:
+        return None
+    return Whole(
+        case=_case(row),
+        applicant_sealed=row["applicant_sealed"],
+        answers_sealed=row["answers_sealed"],
+        documents=_documents(row),
+        money=CaseMoney(0, sum(int(fee["amount_vnd"]) for fee in fees), 0),
+        timeline=[_recorded(change, row)],
+        has_delivery=False,
+    )
 
 
-def move(connection: Bare, case_code: str, how: Move) -> bool:
-    """Compare-and-set with the event, the paper and its job; False when the case is in none of its from-states."""
+def move(connection: Bare, case_code: str, how: Move) -> Event | None:
+    """Compare-and-set with the event, the paper and its job; None when the case is in none of its from-states."""
     given = {
         **_of_change(how.change),
         **{f"new_{name}": value for name, value in how.values.items()},
@@ -124,7 +121,23 @@ def move(connection: Bare, case_code: str, how: Move) -> bool:
         "facts_sealed": how.facts_sealed,
         "task": how.task,
     }
-    return connection.execute(_move(tuple(how.values)), given).fetchone() is not None
+    with connection.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(_move(tuple(how.values)), given).fetchone()
+    return None if row is None else _recorded(how.change, row)
+
+
+def _case(row: Mapping[str, Any]) -> Case:
+    return Case(**{name: row[name] for name in Case.__slots__})
+
+
+def _documents(row: Mapping[str, Any]) -> Sequence[Document]:
+    return [Document(**_timed(each, ("stored_at",))) for each in row["documents"]]
+
+
+def _recorded(change: Change, row: Mapping[str, Any]) -> Event:
+    """The event that a change has become."""
+    told = {name: getattr(change, name) for name in Change.__slots__ if name != "cause"}
+    return Event(id=row["event_id"], position=row["position"], recorded_at=row["recorded_at"], **told)
 
 
 def _timed(row: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
@@ -132,6 +145,7 @@ def _timed(row: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     return row | {name: datetime.fromisoformat(row[name]) for name in names if row[name] is not None}
 
 
+_RECORDED = "id AS event_id, xid::text || '-' || id AS position, recorded_at"
 _CHANGE_COLUMNS = ", ".join(Change.__slots__)
 _CHANGE_VALUES = ", ".join(f"%(event_{name})s" for name in Change.__slots__)
 
@@ -145,15 +159,19 @@ def _of_change(change: Change) -> dict[str, object]:
 def _add(names: tuple[str, ...]) -> str:
     return f"""
 WITH made AS (
-    INSERT INTO cases ({", ".join(names)}) VALUES ({", ".join(f"%({name})s" for name in names)}) RETURNING *
+    INSERT INTO cases ({", ".join(names)}) VALUES ({", ".join(f"%({name})s" for name in names)})
+    ON CONFLICT DO NOTHING RETURNING *
 ), announced AS (
     INSERT INTO case_documents (case_code, code, name, media_type, size_bytes, sha256)
     SELECT made.case_code, d.* FROM made, json_to_recordset(%(documents)s)
         AS d (code text, name text, media_type text, size_bytes bigint, sha256 text)
+    RETURNING {", ".join(Document.__slots__)}
 ), told AS (
-    INSERT INTO events ({_CHANGE_COLUMNS}) VALUES ({_CHANGE_VALUES})
+    INSERT INTO events ({_CHANGE_COLUMNS}) SELECT {_CHANGE_VALUES} FROM made RETURNING {_RECORDED}
 )
-SELECT {_CASE_COLUMNS} FROM made AS k
+SELECT {_CASE_COLUMNS}, k.applicant_sealed, k.answers_sealed, told.*,
+       (SELECT coalesce(json_agg(a ORDER BY a.code), '[]') FROM announced AS a) AS documents
+FROM made AS k, told
 """  # noqa: S608 - names of columns only
 
 
@@ -164,10 +182,11 @@ WITH moved AS (
     UPDATE cases SET {", ".join(f"{name} = %(new_{name})s" for name in names)}, version = version + 1
     WHERE case_code = %(moving)s AND state = ANY (%(from_states)s) RETURNING case_code
 ), told AS (
-    INSERT INTO events ({_CHANGE_COLUMNS}) SELECT {_CHANGE_VALUES} FROM moved RETURNING id
+    INSERT INTO events ({_CHANGE_COLUMNS}) SELECT {_CHANGE_VALUES} FROM moved RETURNING {_RECORDED}
 ), paper AS (
     INSERT INTO case_papers (case_code, form, number, event_id, facts_sealed)
-    SELECT moved.case_code, %(form)s, 1, told.id, %(facts_sealed)s FROM moved, told RETURNING id
+    SELECT moved.case_code, %(form)s, 1, told.event_id, %(facts_sealed)s FROM moved, told RETURNING id
 )
-SELECT put_job(%(task)s, %(task)s || ':' || id, jsonb_build_object('paper_id', id), NULL) FROM paper
+SELECT told.*, put_job(%(task)s, %(task)s || ':' || paper.id, jsonb_build_object('paper_id', paper.id), NULL)
+FROM told, paper
 """  # noqa: S608 - names of columns only

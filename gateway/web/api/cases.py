@@ -18,6 +18,7 @@ from gateway.service import (
     evidence,
     extensions,
     fee_changes,
+    filing,
     hand_overs,
     results,
     show,
@@ -25,6 +26,7 @@ from gateway.service import (
 from gateway.service.cases import Caller
 from gateway.store import case_steps
 from gateway.store import cases as store
+from gateway.store.whole_cases import Whole
 from gateway.web.api.models import AnnouncedIn, CaseIn, ExtensionIn, FeesIn, TransitionIn
 from gateway.web.api.shown import CaseOut, CasePapersOut, DocumentOut
 from gateway.web.auth import caller
@@ -48,8 +50,11 @@ PAPER_ANSWERS: dict[int | str, Any] = {200: {"description": "The paper", "conten
 
 
 def _shown(who: Caller, case_code: str) -> dict[str, object]:
-    shared = web().context
-    whole = cases.find_whole(shared, who, case_code)
+    return _show(cases.find_whole(web().context, who, case_code))
+
+
+def _show(whole: Whole) -> dict[str, object]:
+    shared, case_code = web().context, whole.case.case_code
     steps: Sequence[case_steps.Step] = ()
     earlier: Sequence[store.DocumentVersion] = ()
     is_replaced = show.is_replaced(whole.documents)
@@ -67,8 +72,8 @@ def _shown(who: Caller, case_code: str) -> dict[str, object]:
 def register(wanted: CaseIn) -> tuple[dict[str, object], int]:
     """Register a case; what it owes follows from the procedure's fee rules in force today."""
     who, shared = caller("cases:write"), web().context
-    case, is_new = cases.register(shared, who, wanted.model_dump(), shared.clock())
-    return _shown(who, case.case_code), 201 if is_new else 200
+    whole, is_new = filing.register(shared, who, wanted.model_dump(), shared.clock())
+    return _show(whole), 201 if is_new else 200
 
 
 @blueprint.get("/<case_code>")
@@ -103,8 +108,7 @@ def put_document(case_code: str, document_code: str) -> dict[str, object]:
 def submit(case_code: str) -> dict[str, object]:
     """Hand the case in; the answer carries the signed submission receipt (JWS)."""
     who, shared = caller("cases:write"), web().context
-    cases.submit(shared, who, case_code, shared.clock())
-    return _shown(who, case_code)
+    return _show(filing.submit(shared, who, case_code, shared.clock()))
 
 
 @blueprint.post("/<case_code>/transitions")
