@@ -158,6 +158,8 @@ def seeded(world: World) -> Known:
         "procedure_code": [PROCEDURE],
         "province_code": ["25"],
         "old_province": ["Hòa Bình"],
+        "ward_code": [4792],
+        "era": ["34"],
         "provider": ["dvcqg", "vnpay"],
         "operator": ["vnpost_ngsp"],
         "refundable_vnd": [FEE_VND - 1],

@@ -26,7 +26,7 @@ UNREACHED = frozenset(
         "PUT /v1/cases/{case_code}/result",
     }
 )
-"""What hardly any made-up input does: a document as announced, a later day than the one that is due, an event that was told."""
+"""What hardly any made-up input does: a document as announced, a later day than is due, an event that was told."""
 TELLS_BY_401 = frozenset({"POST /v1/uploads"})
 """Where what is missing is missing from the signature."""
 
