@@ -70,9 +70,9 @@ def _ask(size: Size, codes: Sequence[str]) -> None:
             case = tracking.look_up(context, code, DIGITS, None, now()).case
             size.look_up_ms.append(sum(took))
             assert case is not None
-            standing.holder(context, case, day_of(now()))
             for part in (tracking.steps, standing.costs, tracking.papers):
                 part(context, case)
+            standing.holder(context, case, day_of(now()))
             asked = took.copy()
             took.clear()
             with context.engine.connect() as connection:

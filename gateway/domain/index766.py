@@ -9,8 +9,9 @@ As `specs/case.md` B4 has them:
   whose every price is 0;
 * online: handed in online (KenhThucHien 2; none given means the counter) and the result is there electronically.
 
-What the set does not say and we chose: an open case past its due date is late; a withdrawn one (7) and one without a
-due date are neither on time nor late; a case counts as paid online only where it counts at all.
+What the set does not say and we chose: early is on time on a day before the due day; an open case past its due date is
+late; a withdrawn one (7) and one without a due date are neither on time nor late; a case counts as paid online only
+where it counts at all.
 """
 
 from collections import defaultdict
@@ -21,13 +22,58 @@ from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from gateway.domain.workdays import NONE, WHOLE_PERCENT, day_of
+from gateway.domain.workdays import NONE, WHOLE_PERCENT, Source, day_of
 
 ONLINE: Final = 2
 """KenhThucHien."""
 PAID_ONLINE: Final = frozenset({1, 2})
 """DuocThanhToanTrucTuyen: at the national platform, or at a ministry's or province's gateway."""
 _CENT: Final = Decimal("0.01")
+SET: Final = "QĐ 766/QĐ-TTg"
+FORMULAS: Final[Mapping[str, Source]] = {
+    "received": Source(
+        "Hồ sơ có NgayTiepNhan trong tháng",
+        "Cases whose NgayTiepNhan lies in the month",
+    ),
+    "finished_early": Source(
+        "Kết thúc trong tháng, vào một ngày trước ngày của NgayHenTra",
+        "Ended in the month, on a day before that of NgayHenTra",
+    ),
+    "finished_in_time": Source(
+        "Kết thúc trong tháng, vào ngày hẹn, không sau NgayHenTra",
+        "Ended in the month, on the due day and not after NgayHenTra",
+    ),
+    "finished_late": Source("Kết thúc trong tháng, sau NgayHenTra", "Ended in the month, after NgayHenTra"),
+    "finished_undated": Source(
+        "Từ chối hoặc dừng trong tháng khi chưa có NgayHenTra",
+        "Refused or stopped in the month before there was a NgayHenTra",
+    ),
+    "withdrawn": Source("Công dân rút trong tháng (trạng thái 7)", "Withdrawn in the month (state 7)"),
+    "in_process_in_time": Source(
+        "Chưa kết thúc, chưa quá NgayHenTra", "Not ended, and NgayHenTra not passed"
+    ),
+    "in_process_late": Source(
+        "Chưa kết thúc, đã quá NgayHenTra hoặc đã yêu cầu bổ sung quá một lần",
+        "Not ended, and NgayHenTra passed or a supplement asked for more than once",
+    ),
+    "in_process_waiting": Source(
+        "Chưa kết thúc, chờ tiếp nhận hoặc chờ công dân (trạng thái 1, 5, 6)",
+        "Not ended, waiting for the reception or for the citizen (states 1, 5, 6)",
+    ),
+    "supplements_repeated": Source("Yêu cầu bổ sung quá một lần", "A supplement asked for more than once"),
+    "on_time": Source(
+        "Kết thúc đúng hạn / (kết thúc đúng hạn + quá hạn)", "Ended on time / (ended on time + late)"
+    ),
+    "online": Source(
+        "KenhThucHien = 2 và có kết quả điện tử / tất cả hồ sơ được tính",
+        "KenhThucHien = 2 with an electronic result / all cases that are counted",
+    ),
+    "paid_online": Source(
+        "DuocThanhToanTrucTuyen 1 hoặc 2 / (hồ sơ có phí, lệ phí − hồ sơ mà mọi Gia đều bằng 0)",
+        "DuocThanhToanTrucTuyen 1 or 2 / (cases with a fee − those whose every Gia is 0)",
+    ),
+}
+"""What each figure counts, in the words of the National portal's message (`specs/case.md` B4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +129,14 @@ def outcome(row: CaseRow, as_of: datetime) -> Outcome:
     if (ended_at or as_of) - row.supplement_time > row.due_at:
         return Outcome.LATE
     return Outcome.OPEN if ended_at is None else Outcome.ON_TIME
+
+
+def is_early(row: CaseRow) -> bool:
+    """Whether a case ended on time, on a day before the one when it was due."""
+    ended_at = row.ended_at
+    if ended_at is None or row.due_at is None:
+        return False
+    return day_of(ended_at - row.supplement_time) < day_of(row.due_at)
 
 
 class Grade(StrEnum):

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from gateway.domain import wire
-from gateway.domain.errors import Malformed, Misconfigured
+from gateway.domain.errors import Malformed, Unsupported
 
 FEE_SERVICE: Final = "2"
 LINE_KINDS: Final[Mapping[str, str]] = MappingProxyType({"phi": "1", "le_phi": "2"})
@@ -90,7 +90,7 @@ def receipt_info(
 
     `service` comes from `service_names`, or is empty where it is not known. `postage_kind` is LoaiPhiLePhi
     of postage, which is no state fee; empty refuses it. `fee_sum` writes SoTien of a fee, in VND. Raises `Malformed`
-    for what the wire cannot carry, `Misconfigured` for postage without its kind.
+    for what the wire cannot carry, `Unsupported` for postage without its kind.
     """
     agency, payer = owed.agency, owed.payer
     if not (agency.code and agency.name and owed.case_code):
@@ -121,5 +121,5 @@ def _fee(line: Line, postage_kind: str) -> dict[str, str]:
     if kind is None or line.amount_vnd < 0:
         raise Malformed("a line is phi, le_phi or postage, and not negative")
     if not kind:
-        raise Misconfigured("postage_kind is not set, so postage cannot be collected here")
+        raise Unsupported("this provider collects no postage here: postage_kind is not set")
     return {"LoaiPhiLePhi": kind, "MaPhiLePhi": line.code, "TenPhiLePhi": line.name}

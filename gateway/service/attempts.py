@@ -201,7 +201,7 @@ def _send(
     except Unreachable:
         _end(context, attempt, AttemptEvent.ABANDON, None, now)
         raise
-    except (Refused, Misconfigured):
+    except (Refused, Misconfigured, Unsupported):
         _end(context, attempt, AttemptEvent.FAIL, None, now)
         raise
     except (OutcomeUnknown, InputError):

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from gateway.domain import breaker
 from gateway.domain.breaker import Health
-from gateway.domain.errors import Forbidden, NotFound, Unreachable
+from gateway.domain.errors import Forbidden, NotFound, Unreachable, Unsupported
 from gateway.domain.payment import AttemptState
 from gateway.domain.routing import choose
 from gateway.ports import Capability, PaymentProvider
@@ -67,7 +67,8 @@ def start(
     """Begin a try at the provider that was named; or, when none was, at the first of those offered that can be reached.
 
     `first_is_ours`: who names the first of those offered took what we had chosen for him. Where we choose and nothing
-    left us, the next one is tried at once; after anything else never (failure X11).
+    left us, also since the first one does not take what is to be paid, the next one is tried at once; after anything
+    else never (failure X11).
 
     Raises as `attempts.start`, and `Forbidden` for a provider that is not offered.
     """
@@ -104,7 +105,7 @@ def _start_first(
     for name in tried[:-1]:
         try:
             return attempts.start(context, payment_id, name, guest, now)
-        except Unreachable:
+        except (Unreachable, Unsupported):
             log.info("provider_passed_over", provider=name, payment=payment_id)
     return attempts.start(context, payment_id, tried[-1], guest, now)
 

@@ -22,7 +22,8 @@ WITH_AGENCY = frozenset(
 class Holder:
     """The agency that has a case of another one, since which day, and until which by the step's own term."""
 
-    name: str
+    vi: str
+    en: str
     since_on: date | None
     until_on: date | None
 
@@ -35,7 +36,8 @@ def holder(context: Context, case: store.Case, on: date) -> Holder | None:
     with context.engine.connect() as connection:
         _, held = open_steps.of(connection, case.case_code)
     since, until = (None, None) if held is None else (held.acknowledged_at, held.due_at)
-    return Holder(case.handler if known is None else known.vi, _day(since), _day(until))
+    names = (case.handler, case.handler) if known is None else (known.vi, known.en)
+    return Holder(*names, _day(since), _day(until))
 
 
 def costs(context: Context, case: store.Case) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from flask import Response, g, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from gateway.web import auth, described, pay, plain, problems, proof_log, track, verify
-from gateway.web.api import cases, catalogue, deliveries, payments, refunds, uploads, webhooks
+from gateway.web.api import cases, catalogue, deliveries, figures, payments, refunds, uploads, webhooks
 from gateway.web.callbacks import Callbacks
 from gateway.web.context import Web, rule, web
 from gateway.web.strict_json import StrictJson, StrictRequest
@@ -27,7 +27,7 @@ POLICY = (
     "base-uri 'none'; frame-ancestors 'none'"
 )
 """Of a page that has no script; one that has says so itself."""
-API = (catalogue, cases, uploads, payments, refunds, deliveries, webhooks)
+API = (catalogue, cases, uploads, payments, refunds, deliveries, webhooks, figures)
 SIGNED_BLUEPRINTS = frozenset(module.blueprint.name for module in API)
 
 

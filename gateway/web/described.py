@@ -75,6 +75,14 @@ QUERIES: Mapping[str, tuple[dict[str, Any], ...]] = {
         _asked("after", "`next_cursor` of the page before.", pattern="^[0-9]{1,18}-[0-9]{1,18}$"),
         _LIMIT,
     ),
+    "/v1/figures": (
+        {
+            **_asked("month", "The month, up to now where it is not over.", pattern="^[0-9]{4}-[0-9]{2}$"),
+            "required": True,
+        },
+        _asked("agency", "Of this agency and those under it; yours where none is named."),
+        _asked("field", "Of the procedures of this field, by its name or code."),
+    ),
     "/v1/procedures": (
         _asked("level", "Of this level.", enum=["1", "2", "3", "4"]),
         _asked("q", "With this in their code or name."),
@@ -137,6 +145,7 @@ MORE: Mapping[tuple[str, str], tuple[int, ...]] = {
     ("post", "/v1/deliveries"): (404, 409),
     ("get", "/v1/events"): (422,),
     ("get", "/v1/procedures"): (422,),
+    ("get", "/v1/figures"): (404, 422),
     ("post", "/v1/events/{event_id}/resend"): (422,),
     ("post", "/v1/webhook_endpoints"): (409, 503),
 }

@@ -219,8 +219,13 @@ def choose(token: str) -> Response | tuple[str, int]:
 
 
 def _why(error: GatewayError) -> str:
-    if isinstance(error, NotFound | Unsupported):
+    if isinstance(error, NotFound):
         return "Không có nơi thu này. / There is no such provider."
+    if isinstance(error, Unsupported):
+        return (
+            "Nơi thu này không nhận khoản này. Xin chọn cách khác. / "
+            "This provider does not take this payment. Please choose another."
+        )
     return (
         "Lúc này chưa trả được: khoản này đã trả, đã hết hạn, hoặc đang được kiểm tra. / "
         "It cannot be paid now: it is paid, over, or being looked into."

@@ -91,12 +91,15 @@ def test_any_bytes_are_answered(world: World, known: dict[str, Taker], rule: str
 @given(
     query=st.dictionaries(
         st.sampled_from(
-            ["case_code", "reference", "state", "from", "to", "cursor", "limit", "after", "q", "level"]
+            [
+                *("case_code", "reference", "state", "from", "to", "cursor", "limit", "after"),
+                *("q", "level", "month", "agency", "field"),
+            ]
         ),
         st.text(max_size=30)
-        | st.sampled_from(["2026-01-01T00:00:00+07:00", "9999-12-31T23:59:59-12:00", "0-0", "1"]),
+        | st.sampled_from(["2026-01-01T00:00:00+07:00", "9999-12-31T23:59:59-12:00", "0-0", "1", "2026-11"]),
     ),
-    target=st.sampled_from(["/v1/payments", "/v1/events", "/v1/procedures", "/v1/status"]),
+    target=st.sampled_from(["/v1/payments", "/v1/events", "/v1/procedures", "/v1/status", "/v1/figures"]),
 )
 def test_any_query_is_answered(world: World, query: dict[str, str], target: str) -> None:
     given_ = urlencode({name: value.encode("utf-8", "replace") for name, value in query.items()})

@@ -99,3 +99,13 @@ def test_who_chooses_one_that_is_down_is_told_so_and_that_nothing_was_charged(
     assert "Chưa kết nối được nơi thu, chưa có khoản tiền nào bị trừ." in reply.text
     assert "created" == world.payment_state(str(payment["id"]))
     assert 303 == world.form(f"/pay/{target}", "provider=vnpay").status
+
+
+def test_postage_is_paid_where_it_is_taken_and_refused_where_it_is_not(world: World, case_code: str) -> None:
+    """Found by schemathesis: the platform without a kind for postage was an error of ours."""
+    line = {"kind": "postage", "code": "C1", "name": "Cước chuyển phát", "amount_vnd": 26_500}
+    payment = world.payment(case_code, lines=[line])
+    assert (422, "unsupported") == begun(world, payment, {"provider": "dvcqg"})
+    page = world.form(f"/pay/{payment['pay_url'].partition('/pay/')[2]}", "provider=dvcqg")
+    assert (303, True) == (page.status, page.headers["location"].startswith("http://127.0.0.1:9/pay"))
+    assert (201, "vnpay") == begun(world, world.payment(case_code, lines=[line]), {})

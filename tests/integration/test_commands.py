@@ -539,6 +539,55 @@ def test_the_book_of_an_agency_is_written_for_its_owner_only(
     assert "printable" in run.fails(*asked, str(out), "--by", "vanthu", "--reason", " ")
 
 
+# --- the times of cases --------------------------------------------------------------------------
+
+
+OUTAGE = ("--from", "2026-11-23T08:00", "--until", "2026-11-23T11:00", "--agency")
+
+
+def test_an_outage_is_certified_listed_and_taken_back(connection: Connection, run: Run) -> None:
+    assert "no outage" in run("outage", "list")
+    certify = ("outage", "certify", *OUTAGE, "H28", "--reason", "Đứt cáp quang", "--by", "lan")
+    assert run(*certify).startswith("1: certified")
+    assert "1: was certified by staff:lan" in run(*certify)
+    (job,) = jobs.listed(connection)
+    assert ("follow_outage", "todo") == (job.task, job.status)
+    (told,) = json.loads(run("outage", "list", "--json"))["outages"]
+    assert ("2026-11-23T08:00:00+07:00", "H28", False) == (
+        told["from"],
+        told["agency_code"],
+        told["taken_back"],
+    )
+    run("outage", "revoke", "1", "--reason", "nhầm ngày", "--by", "minh")
+    assert "taken back" in run("outage", "list")
+    assert run("outage", "certify", *OUTAGE, "ALL", "--reason", "Bão", "--by", "lan").startswith("3: ")
+    assert "no agency" in run.fails("outage", "certify", *OUTAGE, "H44", "--reason", "Bão", "--by", "lan")
+    assert "no such outage" in run.fails("outage", "revoke", "9", "--reason", "Bão", "--by", "lan")
+
+
+def test_the_figures_of_a_month_are_printed_in_three_ways(connection: Connection, run: Run) -> None:
+    _paid(connection, 1000)
+    connection.execute(text("UPDATE cases SET submitted_at = :at"), {"at": PAID_AT})
+    connection.execute(
+        insert(tables.case_times).values(
+            case_code="H28-261123-0001",
+            accepted_at=PAID_AT,
+            due_at=PAID_AT,
+            ended_at=PAID_AT,
+            ended_as="processed",
+        )
+    )
+    connection.commit()
+    asked = ("figures", "--month", "2026-11")
+    assert "on_time  1 of 1  100.00 %  full" in run(*asked)
+    found = json.loads(run(*asked, "--json", "--agency", "H28"))
+    assert (1, 1) == (found["total"]["received"], found["total"]["finished_in_time"])
+    lines = run(*asked, "--csv", "--field", "Lý lịch tư pháp").splitlines()
+    assert 3 == len(lines)
+    assert "month is written" not in run(*asked, "--agency", "H15")
+    assert "a month of this century" in run.fails("figures", "--month", "11/2026")
+
+
 # --- forgetting a person in the proof log ---------------------------------------------------------
 
 

@@ -37,7 +37,7 @@ from gateway.service import (
 )
 from gateway.service.cases import Caller
 from gateway.service.documents import store_document
-from gateway.store import inbox
+from gateway.store import inbox, portals
 from sandbox import mt940
 from signing.errors import SigningError
 from tests.papers import pdf
@@ -81,16 +81,14 @@ def told(world: World, body: dict[str, Any], path: str = "/v1/cases") -> Caller:
     message = InboundMessage("POST", path, b"", headers, json.dumps(body, ensure_ascii=False).encode())
     portal_id = world.caller.portal_id
     with world.transaction() as connection:
-        id_ = inbox.record_signed(
-            connection,
-            message=message,
-            keyid="test",
-            nonce=world.fresh("nonce"),
-            now=NOW,
-            portal_id=portal_id,
-            about=ordered.about(message, portal_id),
-        )
-    assert id_ is not None
+        portals.add_key(connection, portal_id=portal_id, keyid="test", public_pem="-", scopes=("read",))
+    with world.context.pool.connection() as connection:
+        by = portals.find_credential(connection, "test")
+        assert by is not None
+        about, nonce = ordered.about(message, portal_id), world.fresh("nonce")
+        kept = inbox.record_signed(connection, message, by=by, nonce=nonce, now=NOW, about=about)
+    assert kept is not None
+    id_, _ = kept
     return replace(world.caller, cause=ordered.cause_of(id_, message))
 
 

@@ -84,6 +84,14 @@ def test_a_case_is_warned_of_once_and_told_once_that_it_is_late(town: World) -> 
     assert times(town, code).next_at is None, "nobody looks at it again"
 
 
+def test_a_move_after_the_warning_says_nothing_again_at_the_moment_that_is_due(town: World) -> None:
+    code = town.case("accepted")
+    turn(town, WARNED_AT)
+    decide(town, code, "process", WARNED_AT)
+    turn(town, DUE_AT)
+    assert ["case.due_soon"] == told(town, code)
+
+
 def test_the_portal_hears_of_both(town: World) -> None:
     while behind.consume(town.context, "webhooks", NOW):
         pass

@@ -1,11 +1,12 @@
 """Outages that a person certified: the due dates of the cases of that time move by them, once, and are explained."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from service_papers import decide, extend
-from service_world import AGENCY, World, at_once
+from service_world import AGENCY, World
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.domain.errors import Malformed, NotFound
@@ -137,6 +138,29 @@ def test_an_outage_within_a_wait_counts_once_and_one_around_it_for_the_rest(worl
     assert date(2026, 12, 16) == due_on(world, extended)
 
 
+def test_an_outage_that_is_certified_while_the_case_waits_counts_when_it_goes_on(world: World) -> None:
+    code = world.case("accepted")
+    decide(world, code, "ask_supplement", at(30), reason="mờ")
+    certify(world)
+    assert DUE == due_on(world, code)
+    decide(world, code, "supplement_given", at(1, month=12))
+    assert date(2026, 12, 14) == due_on(world, code), "two days of the outage, and the one that it waited"
+
+
+def test_two_workers_that_meet_at_a_case_move_it_once(world: World) -> None:
+    code = world.case("accepted")
+    wanted = Certificate("H28", *TWO_DAYS, reason="Đứt cáp quang", by="staff:an")
+    outage, _ = outages.certify(world.context, wanted, AFTER)
+    with ThreadPoolExecutor(2) as pool:
+        with world.transaction() as connection:
+            case_store.find(connection, code, lock=True)
+            met = [pool.submit(outages.follow, world.context, outage.id, "", AFTER) for _ in range(2)]
+            world.until_waiting(2)
+        for each in met:
+            each.result(30)
+    assert (1, LATER) == (world.types(code).count("case.due_moved"), due_on(world, code))
+
+
 def test_outages_that_overlap_count_each_moment_once(world: World) -> None:
     code = world.case("accepted")
     certify(world, (at(26), at(27, 17, 11)), reason="Mất điện")
@@ -172,14 +196,11 @@ def test_a_batch_of_before_that_runs_late_undoes_nothing(world: World) -> None:
     assert DUE == due_on(world, code)
 
 
-def test_many_cases_follow_batch_by_batch_and_two_workers_move_each_once(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_cases_follow_batch_by_batch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outages, "BATCH", 2)
     codes = [world.case("accepted") for _ in range(5)]
     wanted = Certificate(None, *TWO_DAYS, reason="Đứt cáp quang", by="staff:an")
     outage, _ = outages.certify(world.context, wanted, AFTER)
-    at_once(2, lambda _: outages.follow(world.context, outage.id, "", AFTER))
     follow(world, outage.id)
     assert [1] * 5 == [world.types(code).count("case.due_moved") for code in codes]
     assert [LATER] * 5 == [due_on(world, code) for code in codes]

@@ -16,7 +16,7 @@ from gateway import jobs
 from gateway.domain.case import NATIONAL, TABLE, CaseEvent, CaseState
 from gateway.domain.errors import NotFound
 from gateway.ports import HttpAnswer, HttpDoor, HttpRequest
-from gateway.service import behind, cases, extensions, portal_record, portal_sync_ends
+from gateway.service import behind, cases, extensions, outages, portal_record, portal_sync_ends
 from gateway.store import cases as case_store
 from gateway.store import portal_sync as store
 from gateway.store import spine
@@ -399,6 +399,19 @@ def test_a_later_day_reaches_the_record_though_the_case_took_no_step(land: Count
     extensions.extend(land.world.context, land.world.caller, code, wanted, land.now)
     land.run()
     assert ("20261209170000", "20261215170000") == (before, land.record(code)["NgayHenTra"])
+
+
+def test_a_day_that_an_outage_moved_reaches_the_record(land: Country) -> None:
+    code = land.world.case("processing")
+    land.run()
+    context, ended_at = land.world.context, NOW + timedelta(days=3, hours=7)
+    span = {"from_at": ended_at - timedelta(hours=10), "to_at": ended_at}
+    wanted = outages.Certificate(None, **span, reason="Mất điện", by="staff:lan")
+    land.pass_time(days=4)
+    outage, _ = outages.certify(context, wanted, land.now)
+    outages.follow(context, outage.id, "", land.now)
+    land.run()
+    assert "20261210170000" == land.record(code)["NgayHenTra"]
 
 
 def test_what_the_portal_refuses_waits_for_a_person_and_goes_on_where_it_stood(land: Country) -> None:

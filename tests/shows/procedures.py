@@ -10,10 +10,7 @@ taken in, and the day must close with no đồng unexplained.
 import hashlib
 import json
 import re
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,27 +19,21 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import requests
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gateway.local import ACCOUNT, PORTS, Local, running
+from gateway.local import ACCOUNT, PORTS, running
 from gateway.service import finance
 from gateway.service.cases import VIETNAM
-from gateway.store import portals
 from gateway.wiring import now
 from sandbox.agency import Agency
 from sandbox.citizen import Citizen
-from sandbox.config import load_world
 from sandbox.errors import CitizenLost, Untrusted
 from sandbox.papers import check_jws, check_pdf
-from sandbox.portal_client import PortalAnswer, PortalClient
-from sandbox.world import read_private_key
+from sandbox.portal_client import PortalAnswer
 from tests.papers import pdf
 from tests.shows.played import ONLY_TOLD, PLANS, Plan
+from tests.shows.town import MINISTRY, NotAsPlayed, Town, expect, ministry, town_of
 
-PATIENCE_S, PAUSE_S = 60.0, 0.2
 AT_ONCE = 4
-MINISTRY = "G17"
 PERSON = {
     "name": "Bùi Thị Lan",
     "id_kind": "cccd",
@@ -50,56 +41,6 @@ PERSON = {
     "phone": "0912345678",
     "address": "Số 5, phường Tân Hòa",
 }
-
-
-class NotAsPlayed(AssertionError):  # noqa: N818 - named for what happened
-    """A step of a case did not end as the law and the contract have it."""
-
-
-def expect(wanted: object, found: object, what: str) -> None:
-    if wanted != found:
-        raise NotAsPlayed(f"{what}: expected {wanted}, found {found}")
-
-
-@dataclass
-class Town:
-    """The portal of a province, its public, and the processes of the gateway."""
-
-    local: Local
-    client: PortalClient
-    url: str
-    out: Path
-
-    def ok(self, answer: PortalAnswer) -> dict[str, Any]:
-        if answer.status not in {200, 201}:
-            raise NotAsPlayed(f"expected 200 or 201, got {answer.status}: {answer.json}")
-        return answer.json
-
-    def until(self, path: str, holds: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
-        limit = time.monotonic() + PATIENCE_S
-        while time.monotonic() < limit:
-            seen = self.ok(self.client.get(path))
-            if holds(seen):
-                return seen
-            time.sleep(PAUSE_S)
-        raise NotAsPlayed(f"{what} did not come in {PATIENCE_S:.0f} s")
-
-    def public(self, path: str) -> requests.Response:
-        return requests.get(self.url + path, timeout=10)
-
-    def command(self, *words: str) -> str:
-        """What an official types at the agency."""
-        done = subprocess.run(
-            [sys.executable, "-m", "gateway", *words],
-            env={"PATH": "/usr/bin:/bin", **self.local.environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        if done.returncode:
-            raise NotAsPlayed(f"{' '.join(words)}: {done.stderr[-300:]}")
-        return done.stdout
 
 
 @dataclass
@@ -404,17 +345,6 @@ def _described(paper: str, content: bytes, kind: str) -> dict[str, Any]:
     }
 
 
-def ministry(town: Town) -> PortalClient:
-    """A portal of a ministry, which works on what is handed over to it; introduced as the town's own was."""
-    key = Ed25519PrivateKey.generate()
-    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    with town.local.house.engine.begin() as connection:
-        portal = portals.add_portal(connection, name="Bộ Xây dựng", agency_code=MINISTRY, live=False)
-        scopes = ("cases:write", "read")
-        portals.add_key(connection, portal_id=portal, keyid="bxd-2026", public_pem=pem, scopes=scopes)
-    return PortalClient(town.url, "bxd-2026", key)
-
-
 def only_told(town: Town, code: str) -> str:
     """A procedure of level 1 or 2: all is told, its forms are there, and no case of it is taken."""
     told = town.ok(town.client.get(f"/v1/procedures/{code}"))
@@ -442,11 +372,7 @@ def evening(town: Town, cases: Sequence[Played]) -> str:
 def play(var: Path, plans: Sequence[Plan] = PLANS) -> list[str]:
     """A line for each procedure and one for the close. Raises `NotAsPlayed`."""
     with running(var) as local:
-        world = load_world(local.world_file)
-        assert world.portal is not None
-        key = read_private_key(Path(world.portal.private_key_file))
-        client = PortalClient(world.gateway_url, world.portal.key_id, key)
-        town = Town(local, client, world.gateway_url, local.world_file.parent)
+        town = town_of(local)
         lines, cases = [only_told(town, code) for code in ONLY_TOLD], []
         with ThreadPoolExecutor(AT_ONCE) as pool:
             for each in pool.map(lambda plan: played(town, plan), plans):

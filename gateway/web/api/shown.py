@@ -217,3 +217,52 @@ class ResentOut(Shown):
 class PaymentPage(Shown):
     payments: list[PaymentOut]
     next_cursor: str | None
+
+
+class ShareOut(Shown):
+    """`percent` to two places, as a text; `grade` by the thresholds of 80 and 50 percent. Null of nothing."""
+
+    part: int
+    whole: int
+    percent: str | None
+    grade: Literal["full", "half", "below"] | None
+
+
+class FiguresOfOut(Shown):
+    """What each figure counts stands in `formulas` under its name."""
+
+    received: int
+    finished_early: int
+    finished_in_time: int
+    finished_late: int
+    finished_undated: int
+    withdrawn: int
+    in_process_in_time: int
+    in_process_late: int
+    in_process_waiting: int
+    supplements_repeated: int
+    on_time: ShareOut
+    online: ShareOut
+    paid_online: ShareOut
+
+
+class GroupFiguresOut(FiguresOfOut):
+    agency_code: str
+    agency_name: str | None
+    field: str
+
+
+class FormulaOut(Shown):
+    vi: str
+    en: str
+    source: str
+
+
+class FiguresOut(Shown):
+    month: str
+    as_of: str
+    agency_code: str
+    field: str | None
+    total: FiguresOfOut
+    groups: list[GroupFiguresOut]
+    formulas: dict[str, FormulaOut]

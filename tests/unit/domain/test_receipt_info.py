@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.errors import Malformed, Misconfigured
+from gateway.domain.errors import Malformed, Unsupported
 from gateway.domain.receipt_info import receipt_info, service_names
 from gateway.ports import Agency, Bill, FeeLine, Payer
 
@@ -67,7 +67,7 @@ def test_the_sum_of_a_fee_is_written_as_the_wire_wants_it_and_that_of_a_payment_
 
 
 def test_postage_is_a_fee_only_of_the_kind_that_is_agreed() -> None:
-    with pytest.raises(Misconfigured):
+    with pytest.raises(Unsupported):
         receipt_info(POSTED, service={}, postage_kind="")
     fees = receipt_info(POSTED, service={}, postage_kind="3")["PhiLePhi"]
     assert ["1", "2", "3"] == [fee["LoaiPhiLePhi"] for fee in fees]
