@@ -6,6 +6,8 @@ from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Any
 
+from sqlalchemy import Connection
+
 from gateway.domain import agencies, fees, procedure
 from gateway.domain.case import NATIONAL, TABLE, CaseEvent, CaseState, MoneyState
 from gateway.domain.codes import format_case_code, parse_case_code
@@ -125,14 +127,21 @@ def _insert(
             raise Malformed("this case code is of another agency")
         with context.pool.connection() as connection:
             return _add(connection, caller, {"case_code": code, **new}, wanted["documents"])
-    on = today(now)
     with context.engine.connect() as numbered, numbered.begin() as transaction:
-        number = store.next_number(numbered, caller.agency_code, on)
-        code = format_case_code(caller.agency_code, on, counter=number)
+        code = _next_code(numbered, caller, today(now))
         made = _add(bare(numbered), caller, {"case_code": code, **new}, wanted["documents"])
         if made is None:
             transaction.rollback()  # the number is the next one's
         return made
+
+
+def _next_code(connection: Connection, caller: Caller, on: date) -> str:
+    """The agency's next code of the day; one that a portal has given to a case of its own is passed over."""
+    while True:
+        number = store.next_number(connection, caller.agency_code, on)
+        code = format_case_code(caller.agency_code, on, counter=number)
+        if not store.has_code(connection, code):
+            return code
 
 
 def _add(

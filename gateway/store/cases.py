@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select, text, update
+from sqlalchemy import Connection, exists, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gateway.store.tables import case_document_versions, case_documents, case_transitions, cases
@@ -69,6 +69,10 @@ _DOCUMENT_COLUMNS = [case_documents.c[name] for name in Document.__slots__]
 def next_number(connection: Connection, agency_code: str, day: date) -> int:
     """The next counter of an agency's day; gap-free because it commits with the case that takes it."""
     return int(connection.execute(select(func.next_case_number(agency_code, day))).scalar_one())
+
+
+def has_code(connection: Connection, case_code: str) -> bool:
+    return bool(connection.execute(select(exists().where(cases.c.case_code == case_code))).scalar_one())
 
 
 def add(connection: Connection, values: Mapping[str, Any]) -> None:

@@ -52,8 +52,11 @@ def test_its_portal_sees_states_and_no_person(world: World, forgotten: str) -> N
     assert str(AFTER.year) in told["forgotten_at"]
     assert "case.forgotten" == told["timeline"][-1]["type"]
     assert {""} == {each["name"] for each in told["documents"]}
-    events = world.ask("GET", "/v1/events?limit=200").json
-    mine = [each for each in events["events"] if each["data"].get("case_code") == forgotten]
+    events, page = [], world.ask("GET", "/v1/events?limit=500").json
+    while page["events"]:
+        events += page["events"]
+        page = world.ask("GET", f"/v1/events?limit=500&after={page['next_cursor']}").json
+    mine = [each for each in events if each["data"].get("case_code") == forgotten]
     assert mine
     said = json.dumps([told, mine], ensure_ascii=False)
     assert [] == [each for each in PERSONAL if each in said]

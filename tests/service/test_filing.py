@@ -52,8 +52,8 @@ def test_a_code_that_another_case_has_is_a_conflict_and_takes_no_number(world: W
     for _ in range(2):
         with pytest.raises(ReferenceConflict):
             cases.register(world.context, world.caller, world.case_wanted(case_code=code), NOW)
-        with pytest.raises(ReferenceConflict):  # the next number is the one that a portal gave itself
-            cases.register(world.context, world.caller, world.case_wanted(), NOW)
+    after = cases.register(world.context, world.caller, world.case_wanted(), NOW)[0].case_code
+    assert f"{head}-{int(number) + 2:04}" == after, "the number that a portal gave itself is passed over"
 
 
 def test_a_connection_that_the_server_has_closed_fails_nobody(world: World) -> None:
