@@ -4,6 +4,7 @@ import base64
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from api_papers import seal, with_papers
@@ -49,6 +50,8 @@ def seeded(world: World) -> Known:
         "endpoint_id": [endpoint["id"]],
         "event_id": [events[0]["id"], events[-1]["id"]],
         "code": [PROCEDURE],
+        "month": [f"{datetime.now(UTC):%Y-%m}"],
+        "agency": ["H28"],
         "Tus-Resumable": ["1.0.0"],
         "Upload-Length": [str(len(content))],
         "Upload-Metadata": [f"case_code {_base64(draft)},document_code {_base64(document)}"],
