@@ -2,7 +2,7 @@
 ALTER TABLE cases ADD COLUMN handled_by text;
 
 CREATE TABLE case_steps (
-    case_code text NOT NULL REFERENCES cases (case_code),
+    case_code text NOT NULL,
     number integer NOT NULL,
     from_agency text NOT NULL,
     agency_code text NOT NULL,
@@ -14,7 +14,8 @@ CREATE TABLE case_steps (
     handed_over_at timestamptz NOT NULL,
     acknowledged_at timestamptz,
     ended_at timestamptz,
-    CONSTRAINT pk_case_steps PRIMARY KEY (case_code, number)
+    CONSTRAINT pk_case_steps PRIMARY KEY (case_code, number),
+    CONSTRAINT fk_case_steps_case_code FOREIGN KEY (case_code) REFERENCES cases (case_code)
 );
 -- one hand-over at a time waits for its receiver, and one agency has the case
 CREATE UNIQUE INDEX uq_case_steps_open ON case_steps (case_code, state) WHERE state IN ('handed_over', 'acknowledged');
@@ -22,7 +23,7 @@ CREATE UNIQUE INDEX uq_case_steps_open ON case_steps (case_code, state) WHERE st
 -- What a document was before another one took its place.
 ALTER TABLE case_documents ADD COLUMN version integer NOT NULL DEFAULT 1;
 CREATE TABLE case_document_versions (
-    case_code text NOT NULL REFERENCES cases (case_code),
+    case_code text NOT NULL,
     code text NOT NULL,
     version integer NOT NULL,
     name text NOT NULL,
@@ -32,6 +33,7 @@ CREATE TABLE case_document_versions (
     stored_at timestamptz,
     scan text NOT NULL,
     replaced_at timestamptz NOT NULL,
-    CONSTRAINT pk_case_document_versions PRIMARY KEY (case_code, code, version)
+    CONSTRAINT pk_case_document_versions PRIMARY KEY (case_code, code, version),
+    CONSTRAINT fk_case_document_versions_case_code FOREIGN KEY (case_code) REFERENCES cases (case_code)
 );
 CREATE INDEX ix_case_document_versions_sha256 ON case_document_versions (sha256);
