@@ -15,7 +15,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 from gateway.domain import wire
-from gateway.domain.errors import BadSignature, ForeignPartner, Malformed, Misconfigured, Refused
+from gateway.domain.errors import BadSignature, ForeignPartner, Malformed, Misconfigured, Refused, Unsupported
 from gateway.ports import FeeLine, HttpAnswer, HttpRequest, StartOrder
 from signing import errors as signing_errors
 from signing.mac import hmac_base64, hmac_hex, same
@@ -188,7 +188,7 @@ def opened(settings: Settings, message: str, headers: Mapping[str, str], body: b
 
 
 def receipt(settings: Settings, order: StartOrder) -> dict[str, object]:
-    """ThongTinBienLai and DanhSachKhoanNop. Raises `Malformed`, and `Misconfigured` for postage without its kind."""
+    """ThongTinBienLai and DanhSachKhoanNop. Raises `Malformed`, and `Unsupported` for postage without its kind."""
     agency, payer = order.agency, order.payer
     if not (agency.code and agency.name and order.case_code):
         raise Malformed("ttttqg: MaDonVi, TenDonVi and MaHoSo are mandatory for a fee")
@@ -271,7 +271,7 @@ def _fee(settings: Settings, line: FeeLine) -> dict[str, object]:
     if kind is None or line.amount_vnd < 0:
         raise Malformed("ttttqg: a line is phi, le_phi or postage, and not negative")
     if not kind:
-        raise Misconfigured("ttttqg: postage_kind is not set, so postage cannot be collected here")
+        raise Unsupported("this provider collects no postage here: postage_kind is not set")
     names = {"LoaiPhiLePhi": kind, "MaPhiLePhi": line.code, "TenPhiLePhi": line.name}
     return {**names, "SoTien": settings.sum(line.amount_vnd)}
 

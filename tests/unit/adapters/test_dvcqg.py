@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters import dvcqg, dvcqg_wire
-from gateway.domain.errors import BadSignature, GatewayError, InputError, Malformed, Misconfigured, Refused
+from gateway.domain.errors import (
+    BadSignature,
+    GatewayError,
+    InputError,
+    Malformed,
+    Misconfigured,
+    Refused,
+    Unsupported,
+)
 from gateway.ports import (
     Agency,
     Answer,
@@ -136,7 +144,7 @@ def test_an_order_that_the_wire_cannot_carry_is_malformed(changes: dict[str, obj
 def test_postage_is_not_passed_off_as_a_state_fee() -> None:
     lines = (*ORDER.lines, FeeLine("postage", "BCCP", "Cước trả kết quả", 30_000))
     posted = replace(ORDER, lines=lines, amount_vnd=210_000)
-    with pytest.raises(Misconfigured):
+    with pytest.raises(Unsupported):
         dvcqg.encode_init(SETTINGS, posted)
     agreed = json.loads(dvcqg.encode_init(replace(SETTINGS, postage_kind="3"), posted).body)
     fees = agreed["ThongTinBienLai"]["PhiLePhi"]

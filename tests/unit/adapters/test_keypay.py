@@ -184,7 +184,7 @@ def test_an_order_that_the_wire_cannot_carry_is_malformed(changes: dict[str, obj
 def test_postage_is_not_passed_off_as_a_state_fee() -> None:
     lines = (*ORDER.lines, FeeLine("postage", "BCCP", "Cước trả kết quả", 30_000))
     posted = replace(ORDER, lines=lines, amount_vnd=210_000)
-    with pytest.raises(Misconfigured):
+    with pytest.raises(Unsupported):
         keypay.encode_create(SETTINGS, posted)
     agreed = json.loads(keypay.encode_create(replace(SETTINGS, postage_kind="3"), posted).body or b"")
     fees = agreed["bill_info"]["PhiLePhi"]
