@@ -83,7 +83,7 @@ _CASE_CODE = re.compile(r"[!-~]{1,255}")
 
 
 def encode_init(settings: Settings, order: StartOrder) -> HttpRequest:
-    """An INIT. Raises `Malformed` for an order that the wire cannot carry, `Unsupported` for postage that it has no kind for."""
+    """An INIT. Raises `Malformed` for an order that the wire cannot carry, `Unsupported` for postage without a kind."""
     if not 0 < len(order.reference) <= MAX_REFERENCE or order.amount_vnd <= 0:
         raise Malformed("dvcqg: an order has a reference of 1 to 255 characters and a positive sum")
     fields = {

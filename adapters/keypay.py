@@ -72,7 +72,7 @@ _REFERENCE = re.compile(r"[A-Za-z0-9]{1,20}")
 
 
 def encode_create(settings: Settings, order: StartOrder) -> HttpRequest:
-    """Raises `Malformed` for an order that the wire cannot carry, `Unsupported` for postage that it has no kind for."""
+    """Raises `Malformed` for an order that the wire cannot carry, `Unsupported` for postage without a kind."""
     fields = {
         "client_id": settings.client_id,
         "transaction_id": _checked(order.reference),

@@ -117,7 +117,7 @@ class ReconciliationFile:
 
 
 def encode_create(settings: Settings, order: StartOrder) -> HttpRequest:
-    """3.1. Raises `Malformed` for an order that the wire cannot carry, `Unsupported` for postage that it has no kind for."""
+    """3.1. Raises `Malformed` for an order that the wire cannot carry, `Unsupported` for postage without a kind."""
     if not 0 < len(order.reference) <= MAX_REFERENCE:
         raise Malformed("ttttqg: MaHoaDon has 1 to 20 characters")
     fields = {
