@@ -132,25 +132,30 @@ def open_house(
         webhook_door=door,
         public_url=settings.public_url.rstrip("/"),
         live=settings.live,
-        schedules=Schedules(
-            settings.query_delays_s,
-            settings.webhook_delays_s,
-            settings.order_delays_s,
-            settings.sync_delays_s,
-        ),
+        schedules=_schedules(settings),
         try_life=timedelta(seconds=settings.try_life_s),
         refund_limit_vnd=settings.refund_limit_vnd,
         notary=_notary(settings, keystore, papers),
-        periods=Periods(
-            case_months=settings.retention_months,
-            account_months=settings.account_retention_months,
-            message_months=settings.message_retention_months,
-        ),
+        periods=_periods(settings),
         shows_views=settings.show_views,
         clock=clock,
         entropy=entropy,
     )
     return House(settings, url, engine, keystore, papers, context)
+
+
+def _schedules(settings: Settings) -> Schedules:
+    return Schedules(
+        settings.query_delays_s, settings.webhook_delays_s, settings.order_delays_s, settings.sync_delays_s
+    )
+
+
+def _periods(settings: Settings) -> Periods:
+    return Periods(
+        case_months=settings.retention_months,
+        account_months=settings.account_retention_months,
+        message_months=settings.message_retention_months,
+    )
 
 
 def _top_agencies() -> Mapping[str, TopAgency]:
