@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from gateway.domain import agencies
 from gateway.domain.errors import Forbidden, Malformed, NotFound
+from gateway.domain.hand_over import StepState
 from gateway.store import case_steps
 from gateway.store import cases as store
 
@@ -40,8 +41,15 @@ def _sees(connection: Connection, caller: Caller, case: store.Case) -> bool:
 
 
 def receiving(connection: Connection, case: store.Case) -> Sequence[str]:
-    """The portals, but its own, that speak for an agency which the case was handed over to."""
-    steps = case_steps.of_case(connection, case.case_code)
+    """The portals, but its own, that speak for an agency which the case was handed over to.
+
+    What was given or taken back before anybody acknowledged it was never theirs, and is not seen any more.
+    """
+    steps = [
+        each
+        for each in case_steps.of_case(connection, case.case_code)
+        if each.state != StepState.RETURNED or each.acknowledged_at is not None
+    ]
     return [
         portal_id
         for portal_id, agency in case_steps.receivers(connection, case.case_code)

@@ -127,8 +127,10 @@ def _return(asked: _Asked, waiting: Step | None, held: Step | None, wanted: Mapp
     if waiting is None or not _takes_back(asked.caller, waiting):
         access.check_decides(asked.connection, asked.caller, asked.case, back.agency_code)
     to_state = step(TABLE, StepState(back.state), StepEvent.RETURN)
+    # told first: a receiver that never acknowledged hears of it, and sees the case no more
+    changed = _told(asked, "case.step_returned", back.from_agency, back)
     assert case_steps.move(asked.connection, back, to_state, asked.now, why_returned=wanted["reason"])
-    return _told(asked, "case.step_returned", back.from_agency, back)
+    return changed
 
 
 def _takes_back(caller: Caller, waiting: Step) -> bool:

@@ -155,7 +155,14 @@ def test_the_sender_takes_it_back_until_it_is_acknowledged(world: World, ministr
     code = handed_over(world)
     act(world, world.caller, code, "return_step", reason="gửi nhầm")
     with pytest.raises(Forbidden, match="nothing of this case waits"):
-        act(world, ministry, code, "acknowledge")
+        act(world, world.caller, code, "acknowledge")
+    with pytest.raises(NotFound):
+        cases.find(world.context, ministry, code)
+    with world.engine.connect() as connection:
+        told = spine.read_after(connection, spine.START, 500, ministry.portal_id)
+    assert "case.step_returned" == told[-1].type, (
+        "who was sent it by mistake hears that it is not there any more"
+    )
 
 
 def test_a_step_is_done_when_the_next_agency_has_the_case(world: World, ministry: Caller) -> None:
@@ -256,7 +263,7 @@ def test_acknowledged_or_given_back_at_once_is_one_of_them(world: World, ministr
                 if number:
                     return act(world, world.caller, code, "return_step", reason="nhầm").handler
                 return act(world, ministry, code, "acknowledge").handler
-            except Forbidden:
+            except (Forbidden, NotFound):
                 return "refused"
 
         ended = sorted(at_once(2, one))
