@@ -22,7 +22,7 @@ from bench.fill_cases import APPLICANT
 from bench.ground import AGENCY, KEYID, PROCEDURE, Ground
 from gateway.config import Settings
 from gateway.ports import InboundMessage
-from gateway.service import filing
+from gateway.service import filing, handing_in, ordered
 from gateway.service.access import Caller
 from gateway.store import inbox, portals
 from gateway.wiring import House, now, open_house
@@ -233,7 +233,12 @@ def _script(place: Place, codes: Iterator[str]) -> pgbench.Script:
     code = next(codes)
     with pgbench.listening(place.here.url) as (pool, heard):
         _file_here(replace(place.house, context=replace(place.house.context, pool=pool)), code)
-    special = {"nonce": ":code || :turn", "event_subject_id": ":code", "track_token": ":code"}
+    special = {
+        "nonce": ":code || :turn",
+        "event_subject_id": ":code",
+        "track_token": ":code",
+        "row": ":seen_row",
+    }
     script = pgbench.Script(
         lambda name, value: special.get(name, ":code" if value == code else None),
         text=(
@@ -242,13 +247,11 @@ def _script(place: Place, codes: Iterator[str]) -> pgbench.Script:
         ),
     )
     for statement in heard:
-        if "FOR UPDATE" in statement.sql:
-            script.text += "BEGIN;\n"
         if "INSERT INTO nonces" in statement.sql:
             script.text += "\\set turn :turn + 1\n"
         script.add(statement)
-        if "put_job" in statement.sql:
-            script.text += "COMMIT;\n"
+        if "INSERT INTO cases" in statement.sql:  # as what was registered of late is handed in
+            script.text = script.text.removesuffix(";\n") + " \\gset seen_\n"
     with place.here.engine.begin() as connection:
         connection.execute(text(f"CREATE SEQUENCE bench_cases START {PGBENCHS}"))
     return script
@@ -261,15 +264,17 @@ def _file_here(house: House, code: str) -> None:
         by = portals.find_credential(connection, KEYID)
     assert by is not None
     told = wanted(code)
-    messages = {
-        "/v1/cases": json.dumps(told, ensure_ascii=False).encode(),
-        f"/v1/cases/{code}/submit": b"",
-    }
-    caller = Caller(by.portal_id, by.agency_code, f"inbox:1:{'0' * 64}")
-    with context.pool.connection() as connection:
-        for path, body in messages.items():
-            signature = {"signature-input": "s" * 180, "signature": "s" * 100, "content-digest": "d" * 60}
-            message = InboundMessage("POST", path, b"", signature, body)
-            inbox.record_signed(connection, message, by=by, nonce=f"{code}{path}", now=at, about=code)
-    filing.register(context, caller, told, at)
-    filing.submit(context, caller, code, at)
+    caller = Caller(by.portal_id, by.agency_code, cause="")
+    signature = {"signature-input": "s" * 180, "signature": "s" * 100, "content-digest": "d" * 60}
+
+    def order(path: str, body: bytes) -> inbox.Signed:
+        message = InboundMessage("POST", path, b"", signature, body)
+        return ordered.signed(message, by, f"{code}{path}", at)
+
+    body = json.dumps(told, ensure_ascii=False).encode()
+    _, made = filing.take_order(context, caller, order("/v1/cases", body), told)
+    _, handed_in = handing_in.take_order(
+        context, caller, order(f"/v1/cases/{code}/submit", b""), code, seen=made
+    )
+    assert made is not None
+    assert handed_in is not None

@@ -1,12 +1,12 @@
 """Reading `Signature-Input` and `Signature`, and building what is signed: RFC 9421 sections 2, 4.1 and 4.2.
 
-Component values come from the library `http-message-signatures`, fields are read with `http_sf`. The
-library's own verifier does not fit: it fixes one algorithm before it knows the key, reads the clock, and
-wants every signature of a message to be by a key of ours, which a proxy that signs too would break.
+Component values come from the library `http-message-signatures` where they are not plain (`plain_components`), fields
+are read with `http_sf`. The library's own verifier does not fit: it fixes one algorithm before it knows the key, reads
+the clock, and wants every signature of a message to be by a key of ours, which a proxy that signs too would break.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Final
@@ -17,6 +17,7 @@ from http_sf.item import ser_item
 from http_sf.types import BareItemType
 
 from signing.errors import Malformed
+from signing.plain_components import claim_of, of_request, of_response
 
 Parameters = dict[str, int | str]
 
@@ -107,6 +108,10 @@ def lower_fields(headers: Mapping[str, str]) -> dict[str, str]:
 
 def read_claims(fields: Mapping[str, str]) -> list[Claim]:
     """Every signature of a message, one to four; field names are in lower case. Raises `Malformed`."""
+    plain = claim_of(_text(fields, "signature-input"), _text(fields, "signature"))
+    if plain is not None and len(plain.names) <= MAX_COMPONENTS and "@signature-params" not in plain.names:
+        components = tuple(map(Component.of, plain.names))
+        return [Claim(plain.label, components, _parameters(plain.parameters), plain.signature)]
     inputs, signatures = _dictionary(fields, "signature-input"), _dictionary(fields, "signature")
     if not inputs or inputs.keys() != signatures.keys():
         raise Malformed("Signature-Input and Signature do not name the same signatures")
@@ -127,10 +132,7 @@ def base_of(message: Request | Response, components: tuple[Component, ...], para
     ):
         raise Malformed("The response is bound to a request that is not given")
     try:
-        # only what is covered: the resolver looks at every header that it is given
-        fields = {c.value: message.headers[c.value] for c in components if c.value in message.headers}
-        resolver = HTTPSignatureComponentResolver(_view(message, fields))  # type: ignore[no-untyped-call]
-        lines = [f"{c.identifier}: {_value(resolver, c)}" for c in components]
+        lines = [f"{c.identifier}: {_checked(value)}" for c, value in _values(message, components)]
         params = signature_params(components, parameters)
         return "\n".join([*lines, f'"@signature-params": {params}']).encode("ascii")
     except (HTTPMessageSignaturesException, ValueError, TypeError) as error:
@@ -165,18 +167,53 @@ def _view(message: Request | Response, fields: Mapping[str, str]) -> SimpleNames
     return SimpleNamespace(status_code=message.status, headers=fields, request=request)
 
 
-def _value(resolver: HTTPSignatureComponentResolver, component: Component) -> str:
-    value = resolver.resolve(component)  # type: ignore[arg-type]  # `value` and `params` are all that it reads
+def _values(
+    message: Request | Response, components: tuple[Component, ...]
+) -> Iterator[tuple[Component, object]]:
+    resolver: HTTPSignatureComponentResolver | None = None
+    for component in components:
+        value: object = _plain(message, component)
+        if value is None:
+            # only what is covered: the resolver looks at every header that it is given
+            resolver = resolver or _resolver(message, components)
+            value = resolver.resolve(component)  # type: ignore[arg-type]  # `value` and `params` are all that it reads
+        yield component, value
+
+
+def _plain(message: Request | Response, component: Component) -> str | None:
+    if isinstance(message, Request):
+        is_asked = "req" in component.params
+        return None if is_asked else of_request(message.method, message.url, message.headers, component)
+    asked = message.answering
+    if asked is not None and component.params.get("req") is True:
+        headers = {} if component.value.startswith("@") else lower_fields(asked.headers)
+        return of_request(asked.method, asked.url, headers, component)
+    return of_response(message.status, message.headers, component)
+
+
+def _resolver(
+    message: Request | Response, components: tuple[Component, ...]
+) -> HTTPSignatureComponentResolver:
+    fields = {c.value: message.headers[c.value] for c in components if c.value in message.headers}
+    return HTTPSignatureComponentResolver(_view(message, fields))  # type: ignore[no-untyped-call]
+
+
+def _checked(value: object) -> str:
     # A line break would let one field pose as several lines of the base (RFC 9421 section 2.5).
     if not isinstance(value, str) or not value.replace("\t", " ").isprintable():
         raise Malformed("A covered component holds control characters")
     return value
 
 
-def _dictionary(fields: Mapping[str, str], name: str) -> dict[str, object]:
+def _text(fields: Mapping[str, str], name: str) -> str:
     text = fields.get(name)
     if text is None or len(text) > MAX_HEADER_CHARS:
         raise Malformed(f"{name} is absent or too long")
+    return text
+
+
+def _dictionary(fields: Mapping[str, str], name: str) -> dict[str, object]:
+    text = _text(fields, name)
     try:
         members = http_sf.parse(text.encode("ascii"), tltype="dictionary", on_duplicate_key=_refuse_twice)
     except ValueError as error:

@@ -142,6 +142,11 @@ class Charge:
     """What the rule asks for without any reduction."""
     steps: tuple[Step, ...] = ()
 
+    def as_dict(self) -> dict[str, object]:
+        """Its fields by their names, and the steps' by theirs."""
+        steps = [{name: getattr(each, name) for name in Step.__slots__} for each in self.steps]
+        return {name: getattr(self, name) for name in Charge.__slots__} | {"steps": steps}
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:

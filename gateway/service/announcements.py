@@ -6,6 +6,7 @@ all there is.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -46,6 +47,9 @@ def announce(
         new = [each for each in given if not _is_known(known.get(each["code"]), each)]
         told = [_take(connection, case_code, known.get(each["code"]), each, now) for each in new]
         if told:
+            # a version of the case too: whoever has looked at it unlocked sees that it is another one
+            store.change(connection, case_code, [case.state], {})
+            case = replace(case, version=case.version + 1)
             append(connection, case, caller, "case.documents_announced", now, data={"documents": told})
     return case
 

@@ -7,11 +7,12 @@ from typing import Any
 from gateway.domain.case import AGENCY_EVENTS, CaseEvent
 from gateway.domain.errors import Forbidden, Malformed, NotFound
 from gateway.domain.hand_over import CITIZENS
-from gateway.service import access, filing
+from gateway.service import access, filing, handing_in
 from gateway.service.access import Caller
 from gateway.service.case_moves import VIETNAM, Told, advance, append, fee_paid, hand_over, print_of
 from gateway.service.context import Context
-from gateway.service.filing import check_complete, procedure_of, today
+from gateway.service.filing import today
+from gateway.service.handing_in import check_complete, procedure_of
 from gateway.service.idempotency import same_or_conflict
 from gateway.service.paper_facts import Lacking, Said, Signatory
 from gateway.store import cases as store
@@ -43,8 +44,8 @@ def register(
 
 
 def submit(context: Context, caller: Caller, case_code: str, now: datetime) -> store.Case:
-    """The case alone, as `filing.submit` hands it in."""
-    return filing.submit(context, caller, case_code, now).case
+    """The case alone, as `handing_in.submit` hands it in."""
+    return handing_in.submit(context, caller, case_code, now).case
 
 
 def find(context: Context, caller: Caller, case_code: str) -> store.Case:

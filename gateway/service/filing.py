@@ -1,31 +1,27 @@
-"""A case is filed: registered, and handed in. The hot path of portals that keep the dossier (`store.whole_cases`)."""
+"""A case is registered. With `handing_in` the hot path of portals that keep the dossier (`store.whole_cases`)."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
-from gateway.domain import agencies, fees, procedure
-from gateway.domain.case import NATIONAL, TABLE, CaseEvent, CaseState, MoneyState
+from gateway.domain import agencies, fees
+from gateway.domain.case import CaseState, MoneyState
 from gateway.domain.codes import format_case_code, parse_case_code
-from gateway.domain.errors import Forbidden, Incomplete, Malformed, Missing, NotFound, ReferenceConflict
+from gateway.domain.errors import Forbidden, Malformed, ReferenceConflict
 from gateway.domain.fees import Channel
-from gateway.domain.machine import step
-from gateway.domain.procedure import ONLINE_CASE, GivenDocument, Procedure
-from gateway.domain.upload import Scan
-from gateway.service import paper_facts, sealed
+from gateway.domain.procedure import ONLINE_CASE, Procedure
+from gateway.service import sealed
 from gateway.service.access import Caller
 from gateway.service.case_moves import VIETNAM
 from gateway.service.context import Context
 from gateway.service.idempotency import fingerprint, same_or_conflict
 from gateway.store import cases as store
 from gateway.store import spine, whole_cases
+from gateway.store.inbox import Kept, Signed
 from gateway.store.payments import bare
 from gateway.store.whole_cases import Whole
-from signing.mac import sha256_hex
 
 TOKEN_BYTES = 20
 PHONE_DIGITS = 4
@@ -53,6 +49,20 @@ def register(
     if known is None:
         raise ReferenceConflict("this case code is taken")
     return known, False
+
+
+def take_order(
+    context: Context, caller: Caller, order: Signed, wanted: Mapping[str, Any]
+) -> tuple[Kept | None, Whole | None]:
+    """As `register` where the case is new and has its portal's own code, and keep the message that orders it.
+
+    Nothing is kept where the message is believed no longer, and no case is made where that came before or the case
+    cannot be new: then `register` tells. Raises as `register`, and has then written nothing.
+    """
+    new = _new(context, caller, wanted, print_=_print_of(wanted), now=order.at)
+    with context.pool.connection() as connection:
+        values, change = _with_code(caller, new, _own_code(caller, wanted["case_code"]))
+        return whole_cases.keep_and_add(connection, order, values, wanted["documents"], change)
 
 
 def _known(context: Context, caller: Caller, wanted: Mapping[str, Any], print_: str) -> Whole | None:
@@ -111,7 +121,7 @@ def _new(
         "phone_index": context.sealer.index(applicant["phone"][-PHONE_DIGITS:], sealed.PHONE),
         "answers_sealed": sealed.seal(context.sealer, wanted["answers"], sealed.ANSWERS),
         "reduction": reduction,
-        "fees": [asdict(charge) for charge in charges],
+        "fees": [charge.as_dict() for charge in charges],
         "track_token": context.entropy(TOKEN_BYTES).hex(),
         "created_at": now,
     }
@@ -121,18 +131,24 @@ def _insert(
     context: Context, caller: Caller, new: Mapping[str, Any], wanted: Mapping[str, Any], now: datetime
 ) -> Whole | None:
     """The case as it is now; None where its reference or its code is taken. Raises `Malformed` (case code)."""
-    code = wanted.get("case_code")
-    if code is not None:
-        if not agencies.is_within(parse_case_code(code).agency, caller.agency_code):
-            raise Malformed("this case code is of another agency")
+    documents = wanted["documents"]
+    if wanted.get("case_code") is not None:
+        values, change = _with_code(caller, new, _own_code(caller, wanted["case_code"]))
         with context.pool.connection() as connection:
-            return _add(connection, caller, {"case_code": code, **new}, wanted["documents"])
+            return whole_cases.add(connection, values, documents, change)
     with context.engine.connect() as numbered, numbered.begin() as transaction:
-        code = _next_code(numbered, caller, today(now))
-        made = _add(bare(numbered), caller, {"case_code": code, **new}, wanted["documents"])
+        values, change = _with_code(caller, new, _next_code(numbered, caller, today(now)))
+        made = whole_cases.add(bare(numbered), values, documents, change)
         if made is None:
             transaction.rollback()  # the number is the next one's
         return made
+
+
+def _own_code(caller: Caller, code: str) -> str:
+    """A code that a portal gives by itself. Raises `Malformed`."""
+    if not agencies.is_within(parse_case_code(code).agency, caller.agency_code):
+        raise Malformed("this case code is of another agency")
+    return code
 
 
 def _next_code(connection: Connection, caller: Caller, on: date) -> str:
@@ -144,139 +160,18 @@ def _next_code(connection: Connection, caller: Caller, on: date) -> str:
             return code
 
 
-def _add(
-    connection: whole_cases.Bare,
-    caller: Caller,
-    new: Mapping[str, Any],
-    documents: Sequence[Mapping[str, Any]],
-) -> Whole | None:
+def _with_code(caller: Caller, new: Mapping[str, Any], code: str) -> tuple[Mapping[str, Any], spine.Change]:
+    """The row of a new case, and its first event."""
     change = spine.Change(
         subject_kind="case",
-        subject_id=new["case_code"],
+        subject_id=code,
         type="case.draft",
         version=1,
         actor=f"portal:{caller.portal_id}",
         cause=caller.cause,
         occurred_at=new["created_at"],
         portal_id=caller.portal_id,
-        case_code=new["case_code"],
+        case_code=code,
         to_state=new["state"],
     )
-    return whole_cases.add(connection, new, documents, change)
-
-
-def procedure_of(context: Context, case: store.Case) -> Procedure:
-    """The version of its procedure that a case follows for ever. Raises `Misconfigured`."""
-    return context.catalogue.version(case.procedure_code, case.procedure_version)
-
-
-def submit(context: Context, caller: Caller, case_code: str, now: datetime) -> Whole:
-    """Hand the case in; idempotent. Raises `NotFound` and `Incomplete`, which names each missing thing."""
-    with context.pool.connection() as connection, connection.transaction():
-        whole = whole_cases.find(connection, case_code, lock=True)
-        if whole is None or whole.case.portal_id != caller.portal_id:
-            raise NotFound("no case has this code")
-        case = whole.case
-        if case.submission_receipt is not None:
-            return whole
-        to_state = step(TABLE, CaseState(case.state), CaseEvent.SUBMIT)
-        check_complete(context, case, whole.documents, whole.answers_sealed)
-        receipt = _submission_receipt(context, case, whole.documents, now)
-        submitted = replace(
-            case,
-            state=to_state.value,
-            version=case.version + 1,
-            submitted_at=now,
-            submission_receipt=receipt,
-        )
-        return _hand_in(context, connection, replace(whole, case=submitted), caller, receipt=receipt, now=now)
-
-
-def _hand_in(
-    context: Context,
-    connection: whole_cases.Bare,
-    whole: Whole,
-    caller: Caller,
-    *,
-    receipt: str,
-    now: datetime,
-) -> Whole:
-    """Write that a case is what `whole` says it is: its state, its event, and the paper of its submission."""
-    case = whole.case
-    code, words = NATIONAL[CaseState(case.state)]
-    data = {
-        "national_code": code,
-        "national_name": words,
-        "documents": [{"code": each.code, "sha256": each.sha256} for each in whole.documents],
-        "submission_receipt_sha256": sha256_hex(receipt),
-    }
-    change = spine.Change(
-        subject_kind="case",
-        subject_id=case.case_code,
-        type=f"case.{case.state}",
-        version=case.version,
-        actor=f"portal:{caller.portal_id}",
-        cause=caller.cause,
-        occurred_at=now,
-        portal_id=case.portal_id,
-        case_code=case.case_code,
-        from_state=CaseState.DRAFT.value,
-        to_state=case.state,
-        data=data,
-    )
-    form = paper_facts.FORMS[CaseEvent.SUBMIT]
-    written = whole_cases.Move(
-        from_states=[CaseState.DRAFT.value],
-        values={"state": case.state, "submitted_at": now, "submission_receipt": receipt},
-        change=change,
-        form=form,
-        facts_sealed=paper_facts.of_submission(context, whole, form),
-        task=paper_facts.TASK,
-    )
-    event = whole_cases.move(connection, case.case_code, written)
-    assert event is not None, "the case is locked"
-    return replace(whole, timeline=[*whole.timeline, event])
-
-
-def check_complete(
-    context: Context, case: store.Case, documents: Sequence[store.Document], answers_sealed: bytes
-) -> None:
-    lacking = _lacking(context, case, documents, answers_sealed)
-    if lacking:
-        raise Incomplete("hồ sơ chưa đầy đủ / the case is not complete", lacking)
-
-
-def _lacking(
-    context: Context, case: store.Case, documents: Sequence[store.Document], answers_sealed: bytes
-) -> tuple[Missing, ...]:
-    """What keeps a case from being complete. Of a case whose portal keeps it, the hash of each document is here."""
-    answers = sealed.unseal(context.sealer, answers_sealed, sealed.ANSWERS)
-    followed = procedure_of(context, case)
-    if case.keeps_documents:
-        told = [GivenDocument(each.code, each.media_type, stored=True) for each in documents]
-        return procedure.documents_missing(followed, told, case.reduction, answers)
-    given = [
-        GivenDocument(each.code, each.media_type, each.stored_at is not None, each.scan == Scan.PENDING)
-        for each in documents
-    ]
-    return procedure.missing(followed, given, case.reduction, answers)
-
-
-def _submission_receipt(
-    context: Context, case: store.Case, documents: Sequence[store.Document], now: datetime
-) -> str:
-    facts = {
-        "case_code": case.case_code,
-        "procedure_code": case.procedure_code,
-        "agency_code": case.agency_code,
-        "reference": case.reference,
-        "submitted_at": now.astimezone(VIETNAM).isoformat(timespec="seconds"),
-        "documents": [
-            {"code": each.code, "sha256": each.sha256, "size_bytes": each.size_bytes} for each in documents
-        ],
-        "fees": [{"code": fee["code"], "amount_vnd": fee["amount_vnd"]} for fee in case.fees],
-        "track_url": f"{context.public_url}/track/{case.track_token}",
-    }
-    if case.keeps_documents:
-        facts["documents_kept_by"] = "portal"
-    return context.sign_jws(json.dumps(facts, ensure_ascii=False).encode(), "submission-receipt+jws")
+    return {"case_code": code, **new}, change

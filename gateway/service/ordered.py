@@ -6,12 +6,14 @@ The event that an order caused names the message and the SHA-256 of these bytes,
 import hashlib
 import json
 import re
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection
 
 from gateway.ports import InboundMessage
 from gateway.store import inbox
+from gateway.store.portals import Credential
 
 SIGNED: Final = ("content-type", "content-digest", "signature-input", "signature")
 """What RFC 9421 needs of the headers, in the order in which it is written down; the rest proves nothing."""
@@ -28,9 +30,10 @@ def as_sent(message: InboundMessage) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + message.body
 
 
-def cause_of(message_id: int, message: InboundMessage) -> str:
-    """What is told as the cause of all that a message orders."""
-    return f"inbox:{message_id}:{hashlib.sha256(as_sent(message)).hexdigest()}"
+def signed(message: InboundMessage, by: Credential, nonce: str, at: datetime) -> inbox.Signed:
+    """A message whose signature was proved, as it is kept."""
+    sha256 = hashlib.sha256(as_sent(message)).hexdigest()
+    return inbox.Signed(message, by, nonce, at, sha256, about(message, by.portal_id))
 
 
 def about(message: InboundMessage, portal_id: str) -> str | None:

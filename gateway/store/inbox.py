@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from psycopg import Connection as PgConnection
 from psycopg.types.json import Jsonb
@@ -80,57 +81,88 @@ def record_bare(
     )
 
 
-_RECORD_SIGNED = """
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A portal's message whose signature holds: by whose key, its nonce, when it came, and the hash of its bytes.
+
+    `about` is what it is found by when that is forgotten.
+    """
+
+    message: InboundMessage
+    by: Credential
+    nonce: str
+    at: datetime
+    sha256: str
+    about: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A message that was kept: its number, and whether its nonce was new. A replay is kept too: it is evidence."""
+
+    id: int
+    is_new: bool
+
+
+CAUSE: Final = "'inbox:' || kept.kept_id || ':' || %(sent_sha256)s"
+"""What is told as the cause of all that a kept message orders, within the statement that keeps it."""
+
+
+def cause(message_id: int, sha256: str) -> str:
+    """As `CAUSE`, of a message that was kept before."""
+    return f"inbox:{message_id}:{sha256}"
+
+
+KEEP_SIGNED: Final = """
 WITH believed AS (
     SELECT FROM portal_keys k JOIN portals p ON p.id = k.portal_id
     WHERE k.keyid = %(keyid)s AND k.revoked_at IS NULL AND k.public_pem = %(public_pem)s AND k.scopes = %(scopes)s
-      AND p.id = %(portal_id)s AND p.agency_code = %(agency_code)s AND p.live = %(live)s
+      AND p.id = %(signer)s AND p.agency_code = %(signer_agency)s AND p.live = %(live)s
 ), used AS (
-    INSERT INTO nonces (keyid, nonce, signed_at) SELECT %(keyid)s, %(nonce)s, %(now)s FROM believed
+    INSERT INTO nonces (keyid, nonce, signed_at) SELECT %(keyid)s, %(nonce)s, %(came_at)s FROM believed
     ON CONFLICT DO NOTHING RETURNING 1
+), kept AS (
+    INSERT INTO inbox (source, received_at, method, path, query, headers, body, verdict, reference)
+    SELECT %(source)s, %(came_at)s, %(method)s, %(path)s, %(query)s, %(headers)s, %(body)s,
+           CASE WHEN EXISTS (SELECT FROM used) THEN 'genuine' ELSE 'replayed' END, %(about)s
+    FROM believed RETURNING id AS kept_id, verdict = 'genuine' AS is_new
 )
-INSERT INTO inbox (source, received_at, method, path, query, headers, body, verdict, reference)
-SELECT %(source)s, %(now)s, %(method)s, %(path)s, %(query)s, %(headers)s, %(body)s,
-       CASE WHEN EXISTS (SELECT FROM used) THEN 'genuine' ELSE 'replayed' END, %(about)s
-FROM believed RETURNING id, verdict
 """
+"""The beginning of a statement that keeps a signed message: `kept` has its row, and none when the key is no longer
+what the signature was checked with."""
+_RECORD_SIGNED: Final = f"{KEEP_SIGNED} SELECT kept_id, is_new FROM kept"  # noqa: S608 - nothing of anybody
 
 
-def record_signed(
-    connection: PgConnection[tuple[Any, ...]],
-    message: InboundMessage,
-    *,
-    by: Credential,
-    nonce: str,
-    now: datetime,
-    about: str | None = None,
-) -> tuple[int, bool] | None:
-    """Keep a portal's signed message and use up its nonce, as one statement: its number, and whether it is no replay.
+def values_of(signed: Signed) -> dict[str, object]:
+    """What stands at the places of `KEEP_SIGNED`."""
+    by, message = signed.by, signed.message
+    return {
+        "keyid": by.keyid,
+        "public_pem": by.public_pem,
+        "scopes": list(by.scopes),
+        "signer": by.portal_id,
+        "signer_agency": by.agency_code,
+        "live": by.live,
+        "nonce": signed.nonce,
+        "came_at": signed.at,
+        "source": f"portal:{by.portal_id}",
+        "about": signed.about,
+        "sent_sha256": signed.sha256,
+        "method": message.method,
+        "path": message.path,
+        "query": message.query,
+        "headers": Jsonb(kept(message.headers)),
+        "body": message.body,
+    }
 
-    A replay is kept too: it is evidence. None when the key is no longer what `by` says: then nothing was written.
-    `about` is what the message is found by when that is forgotten.
+
+def record_signed(connection: PgConnection[tuple[Any, ...]], signed: Signed) -> Kept | None:
+    """Keep a portal's signed message and use up its nonce, as one statement.
+
+    None when the key is no longer what `signed.by` says: then nothing was written.
     """
-    row = connection.execute(
-        _RECORD_SIGNED,
-        {
-            "keyid": by.keyid,
-            "public_pem": by.public_pem,
-            "scopes": list(by.scopes),
-            "portal_id": by.portal_id,
-            "agency_code": by.agency_code,
-            "live": by.live,
-            "nonce": nonce,
-            "now": now,
-            "source": f"portal:{by.portal_id}",
-            "about": about,
-            "method": message.method,
-            "path": message.path,
-            "query": message.query,
-            "headers": Jsonb(kept(message.headers)),
-            "body": message.body,
-        },
-    ).fetchone()
-    return None if row is None else (int(row[0]), row[1] == "genuine")
+    row = connection.execute(_RECORD_SIGNED, values_of(signed)).fetchone()
+    return None if row is None else Kept(*row)
 
 
 def find(connection: Connection, message_id: int) -> InboundMessage | None:

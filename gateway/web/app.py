@@ -14,6 +14,7 @@ from gateway.web import auth, described, pay, plain, problems, proof_log, track,
 from gateway.web.api import cases, catalogue, deliveries, figures, payments, refunds, uploads, webhooks
 from gateway.web.callbacks import Callbacks
 from gateway.web.context import Web, rule, web
+from gateway.web.filings import Filings
 from gateway.web.strict_json import StrictJson, StrictRequest
 
 log = structlog.get_logger()
@@ -53,7 +54,7 @@ def create_app(given: Web) -> APIFlask:
     app.register_blueprint(track.blueprint)
     app.register_blueprint(verify.blueprint)
     app.register_blueprint(proof_log.blueprint)
-    app.wsgi_app = Callbacks(app.wsgi_app, given)  # type: ignore[method-assign]
+    app.wsgi_app = Callbacks(Filings(app.wsgi_app, given), given)  # type: ignore[method-assign]
     return app
 
 

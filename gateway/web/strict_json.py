@@ -10,22 +10,30 @@ from werkzeug.exceptions import BadRequest
 from gateway.domain.errors import Malformed
 
 
+def loads(text: str | bytes) -> Any:
+    """The value. Two readings are refused: a name given twice, NaN, half of a surrogate pair.
+
+    Raises `ValueError`, also for nesting made to exhaust the reader.
+    """
+    try:
+        text = text.decode("utf-8") if isinstance(text, bytes) else text
+        value = json.loads(text, object_pairs_hook=_each_once, parse_constant=_refuse)
+        if "\\u" in text:  # only an escape can smuggle half a pair into valid UTF-8
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return value
+
+
 class StrictJson(DefaultJSONProvider):
-    """Flask's JSON. On the way in two readings are refused: a name given twice, NaN, half of a surrogate pair."""
+    """Flask's JSON, strict on the way in."""
 
     ensure_ascii = False
     sort_keys = False
 
     def loads(self, s: str | bytes, **_kwargs: Any) -> Any:
-        """Raises `ValueError`, also for nesting made to exhaust the reader."""
-        try:
-            text = s.decode("utf-8") if isinstance(s, bytes) else s
-            value = json.loads(text, object_pairs_hook=_each_once, parse_constant=_refuse)
-            if "\\u" in text:  # only an escape can smuggle half a pair into valid UTF-8
-                json.dumps(value, ensure_ascii=False).encode("utf-8")
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
-        return value
+        """Raises `ValueError`."""
+        return loads(s)
 
 
 class StrictRequest(Request):

@@ -17,7 +17,7 @@ from gateway.ports import HttpAnswer, HttpRequest
 
 pytestmark = pytest.mark.service
 
-PATIENCE_S = 1.2
+PATIENCE_S = 0.6
 GARBAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n<html>gone</html>"
 
 Behaviour = Callable[[socket.socket, threading.Event], None]

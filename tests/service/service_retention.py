@@ -85,11 +85,10 @@ def told(world: World, body: dict[str, Any], path: str = "/v1/cases") -> Caller:
     with world.context.pool.connection() as connection:
         by = portals.find_credential(connection, "test")
         assert by is not None
-        about, nonce = ordered.about(message, portal_id), world.fresh("nonce")
-        kept = inbox.record_signed(connection, message, by=by, nonce=nonce, now=NOW, about=about)
+        order = ordered.signed(message, by, world.fresh("nonce"), NOW)
+        kept = inbox.record_signed(connection, order)
     assert kept is not None
-    id_, _ = kept
-    return replace(world.caller, cause=ordered.cause_of(id_, message))
+    return replace(world.caller, cause=inbox.cause(kept.id, order.sha256))
 
 
 def given(world: World, person: dict[str, str], *papers: tuple[str, bytes]) -> str:

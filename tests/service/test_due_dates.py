@@ -6,7 +6,7 @@ import pytest
 from service_papers import decide, extend, with_office
 from service_world import World
 
-from gateway.service import cases, show
+from gateway.service import cases, show_case
 from gateway.store import spine
 
 pytestmark = pytest.mark.service
@@ -33,7 +33,10 @@ def steps(town: World, code: str) -> list[str]:
     case = cases.find(town.context, town.caller, code)
     with town.context.engine.connect() as connection:
         timeline = list(spine.of_case(connection, code))
-    return [each["en"] for each in show.case(town.context, case, show.Parts(timeline=timeline))["due_steps"]]
+    return [
+        each["en"]
+        for each in show_case.case(town.context, case, show_case.Parts(timeline=timeline))["due_steps"]
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from bench.pgbench import Statement, listening
 from gateway.domain.errors import ReferenceConflict
-from gateway.service import cases, filing
+from gateway.service import cases, filing, handing_in
 from gateway.service.context import Context
 from gateway.store.engine import make_pool
 
@@ -31,7 +31,7 @@ def test_a_case_is_filed_by_five_statements(world: World, heard: tuple[Context, 
     wanted = world.case_wanted(keeps_documents=True, case_code="H28-261130-90001")
     made, _ = filing.register(context, world.caller, wanted, NOW)
     assert 2 == len(statements)
-    filing.submit(context, world.caller, made.case.case_code, NOW)
+    handing_in.submit(context, world.caller, made.case.case_code, NOW)
     assert 5 == len(statements)
 
 
@@ -39,7 +39,7 @@ def test_what_filing_answers_is_what_is_there(world: World) -> None:
     made, _ = filing.register(world.context, world.caller, world.case_wanted(keeps_documents=True), NOW)
     code = made.case.case_code
     assert cases.find_whole(world.context, world.caller, code) == made
-    submitted = filing.submit(world.context, world.caller, code, NOW)
+    submitted = handing_in.submit(world.context, world.caller, code, NOW)
     assert cases.find_whole(world.context, world.caller, code) == submitted
 
 

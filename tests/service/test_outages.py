@@ -10,7 +10,7 @@ from service_world import AGENCY, World
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.domain.errors import Malformed, NotFound
-from gateway.service import cases, outages, show
+from gateway.service import cases, outages, show_case
 from gateway.service.outages import Certificate
 from gateway.store import cases as case_store
 from gateway.store import outages as store
@@ -73,7 +73,7 @@ def told(world: World, code: str) -> dict[str, object]:
     with world.engine.connect() as connection:
         case, timeline = case_store.find(connection, code), list(spine.of_case(connection, code))
     assert case is not None
-    return show.case(world.context, case, show.Parts(timeline=timeline))
+    return show_case.case(world.context, case, show_case.Parts(timeline=timeline))
 
 
 def test_the_cases_of_that_time_move_by_its_working_time_once_and_say_why(world: World) -> None:

@@ -11,7 +11,7 @@ from service_world import FEE_VND, NOW, PROCEDURE, World
 from gateway.domain.catalogue import Catalogue
 from gateway.domain.errors import Forbidden
 from gateway.domain.procedure import PayWhen
-from gateway.service import behind, cases, fee_changes, show
+from gateway.service import behind, cases, fee_changes, show_case
 from gateway.store import cases as store
 
 pytestmark = pytest.mark.service
@@ -37,8 +37,8 @@ def follow(world: World) -> None:
 
 
 def shown(world: World, code: str) -> dict[str, object]:
-    parts = show.Parts(money=store.CaseMoney(0, FEE_VND, 0))
-    return show.case(world.context, cases.find(world.context, world.caller, code), parts)
+    parts = show_case.Parts(money=store.CaseMoney(0, FEE_VND, 0))
+    return show_case.case(world.context, cases.find(world.context, world.caller, code), parts)
 
 
 def can_be_paid(world: World, code: str) -> bool:

@@ -11,7 +11,7 @@ from service_world import NOW, World
 from gateway.domain.catalogue import Catalogue
 from gateway.domain.errors import Forbidden, Incomplete, Malformed, Misconfigured, NotFound
 from gateway.domain.fees import Period
-from gateway.service import cases, receipts, show
+from gateway.service import cases, receipts, show_case
 from gateway.service.documents import store_document
 from gateway.store import cases as store
 from tests.papers import pdf
@@ -107,7 +107,7 @@ def test_a_case_keeps_its_version_when_a_new_one_comes_into_force(world: World) 
     old = replace(known, period=Period(None, date(2026, 12, 31)))
     new = replace(known, version=2, name_vi="Tên mới", fields=(), period=Period(date(2027, 1, 1), None))
     later = replace(world.context, catalogue=Catalogue.of([old, new]))
-    assert known.name_vi == show.case(later, case, show.Parts())["procedure"]["name"]
+    assert known.name_vi == show_case.case(later, case, show_case.Parts())["procedure"]["name"]
     assert "registered" == cases.submit(later, world.caller, case.case_code, NOW).state
 
 
@@ -130,7 +130,7 @@ def test_a_procedure_of_the_same_day_is_due_that_day_until_15_00(
     at = datetime(2026, 11, 25, 8, minute, tzinfo=UTC)
     accepted = cases.transition(world.context, world.caller, case.case_code, wanted_, at)
     assert due_on == accepted.due_on
-    told = show.case(world.context, accepted, show.Parts())["due_reason"]
+    told = show_case.case(world.context, accepted, show_case.Parts())["due_reason"]
     assert told.startswith("trong ngày làm việc kể từ ngày tiếp nhận 25/11/2026")
 
 
@@ -138,4 +138,4 @@ def test_a_version_that_was_taken_away_is_a_fault_of_the_house_and_no_missing_ca
     case = registered(world)
     without = replace(world.context, catalogue=Catalogue.of([]))
     with pytest.raises(Misconfigured, match=f"no version 1 of the procedure {COPIES}"):
-        show.case(without, case, show.Parts())
+        show_case.case(without, case, show_case.Parts())

@@ -16,7 +16,16 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.domain.errors import NotFound
 from gateway.domain.retention import Periods
-from gateway.service import case_papers, cases, evidence, paper_facts, receipts, retention, show, tracking
+from gateway.service import (
+    case_papers,
+    cases,
+    evidence,
+    paper_facts,
+    receipts,
+    retention,
+    show_case,
+    tracking,
+)
 from gateway.store import cases as case_store
 from gateway.store import spine
 from gateway.wiring import now
@@ -152,7 +161,7 @@ def test_what_is_left_is_shown_in_words_without_a_person(patient: World, life: L
     with patient.transaction() as connection:
         timeline = list(spine.of_case(connection, life.case_code))
         documents = list(case_store.documents(connection, life.case_code))
-    shown = show.case(context, case, show.Parts(documents, timeline=timeline))
+    shown = show_case.case(context, case, show_case.Parts(documents, timeline=timeline))
     assert "2031-12-01T07:00:00.000+07:00" == shown["forgotten_at"]
     assert "gia hạn, ngày hẹn trước là 09/12/2026" == shown["due_reason"]
     assert not any(mark in json.dumps(shown, ensure_ascii=False) for mark in MARKS)

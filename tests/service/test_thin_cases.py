@@ -8,7 +8,7 @@ import pytest
 from service_world import NOW, PAPERS, World
 
 from gateway.domain.errors import Forbidden, Incomplete, ReferenceConflict
-from gateway.service import cases, show
+from gateway.service import cases, show_case
 from gateway.service.documents import store_document
 from gateway.store import cases as store
 
@@ -60,7 +60,7 @@ def test_no_document_of_it_is_taken_and_it_says_so(world: World) -> None:
     _, case = thin(world)
     with pytest.raises(Forbidden, match="the portal keeps the documents"):
         store_document(world.context, world.caller, case.case_code, "to-khai", PAPERS["to-khai"], NOW)
-    assert show.case(world.context, case, show.Parts())["keeps_documents"] is True
+    assert show_case.case(world.context, case, show_case.Parts())["keeps_documents"] is True
 
 
 def test_the_same_reference_as_a_whole_case_is_another_content(world: World) -> None:

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -20,13 +20,12 @@ from gateway.service import (
     fee_changes,
     filing,
     hand_overs,
+    handing_in,
     results,
     show,
+    show_case,
 )
 from gateway.service.cases import Caller
-from gateway.store import case_steps
-from gateway.store import cases as store
-from gateway.store.whole_cases import Whole
 from gateway.web.api.models import AnnouncedIn, CaseIn, ExtensionIn, FeesIn, TransitionIn
 from gateway.web.api.shown import CaseOut, CasePapersOut, DocumentOut
 from gateway.web.auth import caller
@@ -50,20 +49,7 @@ PAPER_ANSWERS: dict[int | str, Any] = {200: {"description": "The paper", "conten
 
 
 def _shown(who: Caller, case_code: str) -> dict[str, object]:
-    return _show(cases.find_whole(web().context, who, case_code))
-
-
-def _show(whole: Whole) -> dict[str, object]:
-    shared, case_code = web().context, whole.case.case_code
-    steps: Sequence[case_steps.Step] = ()
-    earlier: Sequence[store.DocumentVersion] = ()
-    is_replaced = show.is_replaced(whole.documents)
-    if whole.case.handled_by is not None or is_replaced:
-        with shared.engine.connect() as connection:
-            steps = case_steps.of_case(connection, case_code)
-            earlier = store.document_versions(connection, case_code) if is_replaced else ()
-    parts = show.Parts(whole.documents, whole.money, whole.timeline, steps, earlier)
-    return show.case(shared, whole.case, parts)
+    return show_case.whole(web().context, cases.find_whole(web().context, who, case_code))
 
 
 @blueprint.post("")
@@ -73,7 +59,7 @@ def register(wanted: CaseIn) -> tuple[dict[str, object], int]:
     """Register a case; what it owes follows from the procedure's fee rules in force today."""
     who, shared = caller("cases:write"), web().context
     whole, is_new = filing.register(shared, who, wanted.model_dump(), shared.clock())
-    return _show(whole), 201 if is_new else 200
+    return show_case.whole(shared, whole), 201 if is_new else 200
 
 
 @blueprint.get("/<case_code>")
@@ -108,7 +94,7 @@ def put_document(case_code: str, document_code: str) -> dict[str, object]:
 def submit(case_code: str) -> dict[str, object]:
     """Hand the case in; the answer carries the signed submission receipt (JWS)."""
     who, shared = caller("cases:write"), web().context
-    return _show(filing.submit(shared, who, case_code, shared.clock()))
+    return show_case.whole(shared, handing_in.submit(shared, who, case_code, shared.clock()))
 
 
 @blueprint.post("/<case_code>/transitions")
