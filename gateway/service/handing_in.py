@@ -46,8 +46,8 @@ def take_order(
 ) -> tuple[Kept | None, Whole | None]:
     """As `submit` of a draft whose portal keeps its documents, and keep the message that orders it.
 
-    The case is not locked while it is looked at, or it was `seen` before: it is handed in only where nothing of it has
-    changed since. Nothing is kept where the message is believed no longer or the case is another one; and no case is
+    The case is not locked while it is looked at, or it was `seen` before: it is handed in only where nothing happened
+    to it since. Nothing is kept where the message is believed no longer or the case is another one; and no case is
     handed in where the message came before, or the case has changed: then `submit` tells. Raises as `submit`; then
     nothing was written.
     """
@@ -56,7 +56,7 @@ def take_order(
         if whole is None or not _is_plain(caller, whole.case):
             return None, None
         handed_in, move = _handed_in(context, caller, whole, order.at)
-        kept, event = whole_cases.keep_and_move(connection, order, case_code, replace(move, row=whole.row))
+        kept, event = whole_cases.keep_and_move(connection, order, whole, move)
     return kept, None if event is None else replace(handed_in, timeline=[*whole.timeline, event])
 
 

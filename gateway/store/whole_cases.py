@@ -34,7 +34,7 @@ class Whole:
     timeline: Sequence[Event]
     has_delivery: bool
     row: str | None = field(default=None, compare=False)
-    """The version of its row: another one once anything of the case or its documents, money or parcels has changed."""
+    """The version of its row: another one once anything in it has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,6 @@ class Move:
     form: str
     facts_sealed: bytes = field(repr=False)
     task: str
-    row: str | None = None
-    """Only from this version of its row; None where the case is locked."""
 
 
 _TIMES = ("recorded_at", "occurred_at")
@@ -127,10 +125,15 @@ def move(connection: Bare, case_code: str, how: Move) -> Event | None:
 
 
 def keep_and_move(
-    connection: Bare, signed: Signed, case_code: str, how: Move
+    connection: Bare, signed: Signed, seen: Whole, how: Move
 ) -> tuple[Kept | None, Event | None]:
-    """As `move`, with the message that is the cause of it."""
-    given = {**_moving(case_code, how), **values_of(signed)}
+    """As `move` of a case that is not locked, with the message that is the cause of it.
+
+    None also where the case is no longer as it was seen: its row is another one, or something else happened to it, its
+    money or its parcels, as all that happens has its event.
+    """
+    guard = {"row": seen.row, "events": len(seen.timeline)}
+    given = {**_moving(seen.case.case_code, how), **guard, **values_of(signed)}
     row = _row(connection, _move(tuple(how.values), is_kept=True), given)
     kept = _kept(row)
     return kept, None if row is None or row["event_id"] is None else _recorded(how.change, row)
@@ -161,7 +164,6 @@ def _moving(case_code: str, how: Move) -> dict[str, object]:
         **_of_change(how.change),
         **{f"new_{name}": value for name, value in how.values.items()},
         "moving": case_code,
-        "row": how.row,
         "from_states": list(how.from_states),
         "form": how.form,
         "facts_sealed": how.facts_sealed,
@@ -240,15 +242,20 @@ FROM {"kept LEFT JOIN (made AS k CROSS JOIN told) ON true" if is_kept else "made
 """  # noqa: S608 - names of columns only
 
 
+# a row that was changed while its lock was waited for is looked at anew, and has another xmin then
+_AS_SEEN = """
+      AND kept.is_new AND cases.xmin = %(row)s::text::xid
+      AND %(events)s = (SELECT count(*) FROM events AS e WHERE e.case_code = %(moving)s)
+"""
+
+
 @cache
 def _move(names: tuple[str, ...], *, is_kept: bool = False) -> str:
-    # a row that was changed while its lock was waited for is looked at anew, and has another xmin then
     return f"""
 {_beginning(is_kept=is_kept)} moved AS (
     UPDATE cases SET {", ".join(f"{name} = %(new_{name})s" for name in names)}, version = version + 1
     {"FROM kept" if is_kept else ""}
-    WHERE case_code = %(moving)s AND state = ANY (%(from_states)s)
-      AND (%(row)s::text IS NULL OR cases.xmin = %(row)s::text::xid) {"AND kept.is_new" if is_kept else ""}
+    WHERE case_code = %(moving)s AND state = ANY (%(from_states)s) {_AS_SEEN if is_kept else ""}
     RETURNING case_code
 ), told AS (
     INSERT INTO events ({_CHANGE_COLUMNS}) SELECT {_change_values(is_kept=is_kept)}

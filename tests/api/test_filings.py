@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from api_wire import JSON, Call, Reply
 from api_world import World
 
 from gateway.service import ordered
+from gateway.store import spine
 from gateway.wiring import now
 from signing.http_messages import Request, verify_response
 
@@ -274,6 +276,26 @@ def test_what_was_announced_since_is_what_is_handed_in(filing: Filing) -> None:
     assert digest in {each["sha256"] for each in filing.submit(code).json["documents"]}
 
 
+def test_whatever_happened_since_is_told(filing: Filing) -> None:
+    """Also what leaves the row as it was: of a draft no such thing is known today."""
+    world, code = filing.world, filing.registered()
+    change = spine.Change(
+        subject_kind="payment",
+        subject_id=world.fresh("pay"),
+        type="payment.created",
+        version=1,
+        actor="gateway",
+        cause="a test",
+        occurred_at=now(),
+        case_code=code,
+    )
+    with world.engine.begin() as connection:
+        spine.append(connection, change)
+    handed_in = filing.submit(code).json
+    assert [f"/v1/cases/{code}/submit"] == filing.flasks
+    assert "payment.created" in {each["type"] for each in handed_in["timeline"]}
+
+
 def test_what_is_announced_while_it_is_handed_in_is_not_passed_over(filing: Filing) -> None:
     """The hand-in waits for the lock of the announcement, and then looks again."""
     world, code, replies = filing.world, filing.registered(), list[Reply]()
@@ -304,3 +326,30 @@ def test_many_drafts_are_remembered_and_not_more(filing: Filing, monkeypatch: py
     codes = [filing.registered() for _ in range(4)]
     assert [200] * 4 == [filing.submit(code).status for code in codes]
     assert [] == filing.flasks
+
+
+def at_once(*asks: Callable[[], Reply]) -> list[Reply]:
+    """The answers; every one waits until all are ready."""
+    gate = threading.Barrier(len(asks))
+
+    def one(ask: Callable[[], Reply]) -> Reply:
+        gate.wait(20)
+        return ask()
+
+    with ThreadPoolExecutor(len(asks)) as pool:
+        return list(pool.map(one, asks))
+
+
+@pytest.mark.parametrize("_round", range(5))
+def test_of_the_same_at_once_one_is_done_and_all_are_answered_alike(filing: Filing, _round: int) -> None:
+    world, code = filing.world, filing.code()
+    wanted = filing.wanted(code)
+    made = at_once(*[lambda: world.ask("POST", "/v1/cases", wanted)] * 4)
+    assert [200, 200, 200, 201] == sorted(each.status for each in made)
+    handed_in = at_once(*[lambda: filing.submit(code)] * 4)
+    assert [200] * 4 == [each.status for each in handed_in]
+    assert 1 == len({each.json["submission_receipt"] for each in handed_in})
+    assert ["case.draft", "case.registered"] == [
+        row.type for row in world.rows("SELECT type FROM events WHERE case_code = :c ORDER BY id", c=code)
+    ]
+    assert 1 == len(world.rows("SELECT FROM case_papers WHERE case_code = :c", c=code))
