@@ -9,7 +9,7 @@ proved where that was kept.
 import re
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -20,6 +20,7 @@ from gateway.ports import InboundMessage
 from gateway.service import filing, handing_in, show_case
 from gateway.service.access import Caller
 from gateway.store import inbox
+from gateway.store.portals import Credential
 from gateway.store.whole_cases import Whole
 from gateway.web import auth, straight, strict_json
 from gateway.web.api.models import CaseIn
@@ -28,7 +29,7 @@ from gateway.web.auth import PROVED, Proved
 from gateway.web.context import Web
 from gateway.web.straight import Environ, StartResponse, Wsgi
 from signing.errors import SigningError
-from signing.http_messages import Request, Verified
+from signing.http_messages import Request
 
 log = structlog.get_logger()
 
@@ -63,7 +64,7 @@ class Filings:
         if asked is None or came is None or not _is_plain(asked, came):
             return self._flask(environ, start_response)
         try:
-            verified, body = self._done(environ, asked, came)
+            headers, body = self._done(environ, asked, came)
         except (SigningError, GatewayError, ValueError, _Flasks):
             # nothing was written, or what was kept is told of: Flask finds the words
             return self._flask(environ, start_response)
@@ -71,24 +72,15 @@ class Filings:
             # perhaps it was written: to do it again would call it a copy
             environ[PROVED] = error
             return self._flask(environ, start_response)
-        target = auth.target(self._web, came.path)
-        answering = Request(came.method, target, came.headers)
-        headers = {
-            "Content-Type": JSON,
-            **auth.sign(self._web, asked.status, JSON, body, answering, verified.label),
-            "X-Content-Type-Options": "nosniff",
-        }
         log.info(
             "request", method=came.method, rule=asked.rule, status=asked.status, trace_id=uuid.uuid4().hex
         )
         return straight.answer(start_response, asked.status, headers, body)
 
-    def _done(self, environ: Environ, asked: _Asked, came: InboundMessage) -> tuple[Verified, bytes]:
-        """Raises `_Flasks` for what is not plain after all, and what is to be told of a signature or an order."""
-        context, now = self._web.context, self._web.context.clock()
-        verified, order = auth.check(
-            self._web, came, auth.target(self._web, came.path), now, self._web.credentials.get
-        )
+    def _done(self, environ: Environ, asked: _Asked, came: InboundMessage) -> tuple[Mapping[str, str], bytes]:
+        """Do it; the answer. Raises `_Flasks` for what is not plain after all, and what Flask is to tell of."""
+        context, target = self._web.context, auth.target(self._web, came.path)
+        verified, order = auth.check(self._web, came, target, context.clock(), self._remembered)
         if SCOPE not in order.by.scopes:
             raise _Flasks
         kept, whole = self._taken(asked, came, order)
@@ -97,7 +89,17 @@ class Filings:
         if whole is None:
             raise _Flasks
         shown = CaseOut.model_validate(show_case.whole(context, whole))
-        return verified, shown.model_dump_json(by_alias=True).encode() + b"\n"
+        body = shown.model_dump_json(by_alias=True).encode() + b"\n"
+        answering = Request(came.method, target, came.headers)
+        signed = auth.sign(self._web, asked.status, JSON, body, answering, verified.label)
+        return {"Content-Type": JSON, **signed, "X-Content-Type-Options": "nosniff"}, body
+
+    def _remembered(self, keyid: str) -> Credential:
+        # of several signatures Flask looks up every key, as none but one may be known
+        found = self._web.credentials.get(keyid)
+        if found is None:
+            raise _Flasks
+        return found
 
     def _taken(
         self, asked: _Asked, came: InboundMessage, order: inbox.Signed

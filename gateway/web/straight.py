@@ -3,6 +3,7 @@
 What is read here of a body can be read again by who comes behind.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from io import BytesIO
@@ -13,6 +14,7 @@ from gateway.ports import InboundMessage
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
+_LENGTH = re.compile(r"[0-9]{1,15}")
 
 
 def message(environ: Environ, max_body_bytes: int) -> InboundMessage | None:
@@ -42,7 +44,7 @@ def _body(environ: Environ, max_body_bytes: int) -> bytes | None:
     if "HTTP_TRANSFER_ENCODING" in environ:
         return None
     length = environ.get("CONTENT_LENGTH") or "0"
-    if not length.isdigit() or int(length) > max_body_bytes:
+    if not _LENGTH.fullmatch(length) or int(length) > max_body_bytes:
         return None
     if length == "0":
         return b""

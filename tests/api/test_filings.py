@@ -149,6 +149,16 @@ def _twice(call: Call) -> Reply:
     return call.send(headers)
 
 
+def _two_keys(filing: Filing) -> Reply:
+    """As of a proxy that signs too, were its key one of ours."""
+    filing.world.app.extensions["cong4"].credentials.pop("writer-2026", None)
+    first = filing.world.call("POST", "/v1/cases", filing.wanted(filing.code()))
+    headers = first.signed()
+    second = replace(first, key=filing.world.keys["writer"], label="sig2").signed()
+    both = {name: f"{headers[name]}, {second[name]}" for name in ("Signature", "Signature-Input")}
+    return first.send({**headers, **both})
+
+
 def _again(filing: Filing, **changes: object) -> Reply:
     code = filing.code()
     wanted = filing.wanted(code)
@@ -188,6 +198,7 @@ NOT_PLAIN: dict[str, tuple[int, int, Callable[[Filing], Reply]]] = {
         1,
         lambda f: f.world.ask("POST", "/v1/cases", f.wanted(f.code()), who="live"),
     ),
+    "two keys that are known, one of them not to this process": (401, 1, _two_keys),
     "a copy": (401, 2, lambda f: _twice(f.world.call("POST", "/v1/cases", f.wanted(f.code())))),
     "the same again": (200, 2, _again),
     "the same reference again": (409, 2, lambda f: _again(f, applicant=_other_person(f))),
