@@ -68,9 +68,11 @@ def of_request(method: str, url: str, headers: Mapping[str, str], component: Nam
 
 def of_response(status: int, headers: Mapping[str, str], component: Named) -> str | None:
     """As `of_request`, of a response's own components."""
+    if "req" in component.params:
+        return None
     if component.value == "@status":
         return str(status) if _asks_for(component, ()) else None
-    return None if "req" in component.params else _of_field(headers, component)
+    return _of_field(headers, component)
 
 
 def _of_field(headers: Mapping[str, str], component: Named) -> str | None:

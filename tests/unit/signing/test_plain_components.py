@@ -89,6 +89,8 @@ def test_of_a_request_it_is_what_the_library_says_or_nothing(
 
 
 @given(st.integers(100, 599), HEADERS, NAMES, PARAMETERS)
+@example(200, {}, "@status", {"req": False})
+@example(200, {"content-type": "x"}, "content-type", {"req": False})
 def test_of_a_response_it_is_what_the_library_says_or_nothing(
     status: int, headers: dict[str, str], name: str, parameters: dict[str, str | bool | int]
 ) -> None:
